@@ -1,0 +1,57 @@
+"""What every item-item model shares: the closed form, and scoring a history by the rows of a matrix."""
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.sparse import csr_array, issparse
+
+from gobelin.arrays import Array, Float32, Int32, ItemSquare, Scores
+from gobelin.errors import UserError
+from gobelin.values import Queries, Weighing
+
+
+def inverse(a: Float32[Array, "items items"]) -> ItemSquare:
+    """The inverse of a symmetric positive definite matrix by Cholesky; overwrites `a`.
+
+    Raises UserError where `a` is not positive definite (a regularisation too small for float32).
+    """
+    factor, failed = lapack.spotrf(a.T, lower=1, overwrite_a=1, clean=0)  # a.T: Fortran order without a copy
+    if failed:
+        raise UserError(
+            "The item-item matrix is not positive definite in float32.",
+            "a larger regularisation.",
+            "raise the model's `regularisation` tenfold, or let the search choose it.",
+        )
+    half, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
+    # potri fills one triangle only: mirror it, by blocks so that no second matrix is made
+    n = len(half)
+    for start in range(0, n, 512):
+        stop = min(start + 512, n)
+        half[start:stop, stop:] = half[stop:, start:stop].T
+        corner = half[start:stop, start:stop]
+        corner[:] = np.tril(corner) + np.tril(corner, -1).T
+    return half.T
+
+
+def closed_form(gram: Float32[Array, "items items"], regularisation: float) -> ItemSquare:
+    """B = I - P / diag(P) with P = (gram + l I)^-1: zero diagonal, B[i, j] is what item i says for item j.
+
+    Overwrites `gram`. Steck, Embarrassingly Shallow Autoencoders for Sparse Data (WWW 2019).
+    """
+    gram[np.diag_indices(len(gram))] += regularisation
+    p = inverse(gram)
+    p /= -np.diag(p)
+    p[np.diag_indices(len(p))] = 0
+    return p
+
+
+def score_linear(
+    matrix: Float32[Array, "items items"] | csr_array,
+    queries: Queries,
+    candidates: Int32[Array, " candidates"] | None = None,
+    weighing: Weighing | None = None,
+) -> Scores:
+    """(queries, candidates) = history x matrix[:, candidates]. The matrix may be sparse."""
+    h = queries.histories.matrix(matrix.shape[0], weighing, queries.now)
+    b = matrix if candidates is None else matrix[:, candidates]
+    scores = h @ b
+    return np.asarray(scores.toarray() if issparse(scores) else scores, dtype=np.float32)

@@ -1,0 +1,188 @@
+"""Finds parts by kind and name, lists them without importing them, binds settings, suggests spellings.
+
+The tree is the registry. A part `rp3beta` of the kind `models` is the file `models/rp3beta.py` of any package that
+declares itself under the entry point group `gobelin.parts`; Gobelin declares itself there too. The class in that file
+whose name is the file's name without underscores, whatever the case (`biased_mf` -> `BiasedMf`), is the part: its
+keyword arguments are its settings, the first line of its docstring is its line in lists. Files whose name begins
+with an underscore are no parts.
+"""
+
+import ast
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from gobelin.errors import RecipeError, UnknownName, nearest
+
+KINDS = {
+    "encoders": "content to vectors",
+    "models": "recommenders",
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Marks a setting as tuned: `Annotated[float, Grid(1, 3, 10)]`. The setting's default is where a search starts.
+
+    values: the grid in order, so that a search can step to a neighbour. On a setting that is a mapping from senses
+    to values, each sense of the feature table becomes a knob of its own.
+    """
+
+    values: tuple[Any, ...]
+
+    def __init__(self, *values: Any) -> None:
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One thing that a search may turn: a setting, or one sense's entry of a setting."""
+
+    setting: str
+    values: tuple[Any, ...]
+    sense: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.setting if self.sense is None else f"{self.setting}.{self.sense}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a list shows of a part, read from its source without importing it."""
+
+    kind: str
+    name: str
+    summary: str
+    module: str
+    class_name: str
+    settings: Mapping[str, str]  # name -> "type = default" as written
+
+    def load(self) -> type:
+        """The class itself. ModuleNotFoundError of an extra becomes MissingExtra where the part is used."""
+        return getattr(importlib.import_module(self.module), self.class_name)
+
+
+@functools.cache
+def catalogue() -> Mapping[tuple[str, str], Part]:
+    """Every part of every declared package, by (kind, name)."""
+    found: dict[tuple[str, str], Part] = {}
+    for package, root in _roots():
+        for kind in KINDS:
+            for file in sorted((root / kind).glob("[!_]*.py")):
+                part = _read(kind, f"{package}.{kind}.{file.stem}", file)
+                if part is not None:
+                    found.setdefault((kind, part.name), part)
+    return found
+
+
+def named(kind: str) -> list[Part]:
+    """The parts of a kind, by name; UnknownName with the nearest spelling where the kind does not exist."""
+    if kind not in KINDS:
+        raise UnknownName(
+            f"There is no kind of part {kind!r}.{nearest(kind, KINDS)}",
+            "one of " + ", ".join(KINDS) + ".",
+            "run `gobelin parts` to see every part.",
+        )
+    return [part for (its_kind, _), part in sorted(catalogue().items()) if its_kind == kind]
+
+
+def find(kind: str, name: str) -> Part:
+    part = catalogue().get((kind, name))
+    if part is None:
+        names = [p.name for p in named(kind)]
+        raise UnknownName(
+            f"There is no part {name!r} among the {kind}.{nearest(name, names)}",
+            "one of " + ", ".join(names) + ".",
+            f"run `gobelin parts {kind}` to see them with their settings.",
+        )
+    return part
+
+
+def bind(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
+    """The part made with these settings, each checked against its annotation; all mistakes are told together."""
+    part = find(kind, name)
+    return make(part.load(), settings, where=f"{kind}.{name}")
+
+
+def make(cls: type, settings: Mapping[str, Any], where: str) -> Any:
+    hints = get_type_hints(cls.__init__, include_extras=True)
+    known = [p for p in inspect.signature(cls).parameters]
+    mistakes, bound = [], {}
+    for key, value in settings.items():
+        if key not in known:
+            mistakes.append(f"{where} has no setting {key!r}.{nearest(key, known)}")
+            continue
+        try:
+            bound[key] = TypeAdapter(hints[key]).validate_python(value)
+        except ValidationError as wrong:
+            told = "; ".join(e["msg"] for e in wrong.errors())
+            mistakes.append(f"{where}.{key} = {value!r}: {told}.")
+    if mistakes:
+        raise RecipeError(
+            " ".join(mistakes),
+            f"settings of {where}: " + (", ".join(known) or "none") + ".",
+            f"correct the recipe or --set; `gobelin parts {where.split('.')[0]}` shows types and defaults.",
+        )
+    return cls(**bound)
+
+
+def settings_of(part: Any) -> dict[str, Any]:
+    """Every setting of a made part, resolved, as the recipe of the run states it."""
+    out = {}
+    for name in inspect.signature(type(part)).parameters:
+        value = getattr(part, name)
+        out[name] = dict(value) if isinstance(value, Mapping) else value
+    return out
+
+
+def knobs(cls: type, senses: Sequence[str]) -> list[Knob]:
+    """What a search may turn, in the order in which the class states its settings (most important first)."""
+    found = []
+    for name, hint in get_type_hints(cls.__init__, include_extras=True).items():
+        if get_origin(hint) is not Annotated:
+            continue
+        base, *marks = get_args(hint)
+        for mark in marks:
+            if isinstance(mark, Grid):
+                if get_origin(base) in (dict, Mapping):
+                    found += [Knob(name, mark.values, sense) for sense in senses]
+                else:
+                    found.append(Knob(name, mark.values))
+    return found
+
+
+def _roots() -> Iterator[tuple[str, Path]]:
+    """(package, its folder) of Gobelin and of every installed package that declares parts; none is imported."""
+    packages = {"gobelin"} | {e.value for e in importlib.metadata.entry_points(group="gobelin.parts")}
+    for package in sorted(packages, key=lambda p: (p != "gobelin", p)):
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            yield package, Path(folder)
+
+
+def _read(kind: str, module: str, file: Path) -> Part | None:
+    wanted = file.stem.replace("_", "").lower()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name.lower() == wanted:
+            doc = ast.get_docstring(node) or ""
+            return Part(kind, file.stem, doc.split("\n")[0], module, node.name, dict(_settings(node)))
+    return None
+
+
+def _settings(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """Annotated fields of a dataclass, as written, less those that are no argument (`field(init=False)`, ClassVar)."""
+    for line in node.body:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            kind, default = ast.unparse(line.annotation), ast.unparse(line.value) if line.value else None
+            if kind.startswith("ClassVar") or (default and "init=False" in default) or line.target.id.startswith("_"):
+                continue
+            yield line.target.id, kind if default is None else f"{kind} = {default}"

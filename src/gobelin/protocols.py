@@ -1,0 +1,119 @@
+"""The architecture on a page: what a part promises. No part inherits from another.
+
+A part is one class in one file: its keyword arguments are its settings (checked by `parts.bind`), its docstring's
+first line is its entry in lists. A capability is a protocol of its own, asked for with isinstance.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from gobelin.arrays import Array, Bool, Float32, Int32, Scores
+from gobelin.values import Block, Queries, Ranked, Train
+
+State = Mapping[str, Any]
+"""JSON values, numpy arrays and csr_arrays by name: all that a fitted part needs to come back. No pickle."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one item holds, for encoders: fields by name, as the catalogue has them.
+
+    A media field (image, audio, video) is a tuple of paths; a text field a tuple of strings, one for each language;
+    an attribute its raw text. A field that is absent is not in the mapping.
+    """
+
+    item: str
+    fields: Mapping[str, tuple[str, ...] | tuple[Path, ...]]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Content to vectors, by batches; the runner streams, caches and pools several pieces of one item."""
+
+    modality: ClassVar[str]  # text | image | audio | video | attributes | own vectors
+    dim: int
+
+    def pieces(self, content: Content) -> Sequence[str] | Sequence[Path]:
+        """The pieces of an item that this encoder reads (texts, or paths of pictures); empty where it lacks them."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Names the weights and every setting that changes a vector: the cache's key."""
+        ...
+
+    def encode(self, pieces: Sequence[Any]) -> Block:
+        """One row a piece; a broken piece gives an absent row and its reason, never an exception."""
+        ...
+
+
+@runtime_checkable
+class Learned(Protocol):
+    """An encoder that learns from the catalogue (TF-IDF, attributes): fitted on training items only, not cached.
+
+    It reads whole items, not pieces.
+    """
+
+    modality: ClassVar[str]
+
+    def fit(self, contents: Iterable[Content], rng: np.random.Generator) -> Self: ...
+
+    def transform(self, contents: Iterable[Content]) -> Block: ...
+
+    def state(self) -> State: ...
+
+    @classmethod
+    def from_state(cls, state: State) -> Self: ...
+
+
+Monitor = Callable[["Recommender"], float]
+"""Handed down by whoever holds validation data: the higher the better. A model imports no metric."""
+
+
+@runtime_checkable
+class Recommender(Protocol):
+    """Scores candidates for queries. Masks, filters, ties and top-k belong to `ranking`."""
+
+    def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self: ...
+
+    def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
+        """Higher is better; finite for every candidate; all items where candidates is None."""
+        ...
+
+    def state(self) -> State: ...
+
+    @classmethod
+    def from_state(cls, state: State) -> Self: ...
+
+
+@runtime_checkable
+class Retrieves(Protocol):
+    """Has a faster way to its best k than scoring every item."""
+
+    def top(self, queries: Queries, k: int, allowed: Bool[Array, "queries items"] | None) -> Ranked: ...
+
+
+@runtime_checkable
+class Rates(Protocol):
+    """Predicts the rating a user would give, in the unit of the log."""
+
+    def rate(self, users: Int32[Array, " pairs"], items: Int32[Array, " pairs"]) -> Float32[Array, " pairs"]: ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """Has vectors whose inner products are its scores, for an index."""
+
+    def query_vectors(self, queries: Queries) -> Float32[Array, "queries dim"]: ...
+
+    def item_vectors(self) -> Float32[Array, "items dim"]: ...
+
+
+@runtime_checkable
+class ItemSimilarities(Protocol):
+    """Says how much an item speaks for each other item: `gobelin similar`."""
+
+    def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]: ...

@@ -1,0 +1,136 @@
+"""One search for every model, so that no table compares a tuned model with an untuned one.
+
+The search walks the model's own knobs (`parts.Grid` marks, in the order of the class) from its defaults. Each round
+asks every knob for a step up or down its grid, follows a direction while it pays, and keeps what validation likes
+better; it ends when a whole round brought nothing, when `trials` fits were made, or when the seconds are over.
+Every model gets the same trials and seconds. The walk has no chance in it: the same data give the same settings,
+unless the clock ended it, which the outcome says.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gobelin.parts import Knob
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    settings: Settings
+    value: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """best: the trial that validation likes best. ended: "settled" | "trials" | "seconds"."""
+
+    best: Trial
+    trials: tuple[Trial, ...]
+    ended: str
+
+
+@dataclass
+class _Walk:
+    judge: Callable[[Settings], float]
+    trials: int
+    deadline: float
+    seen: dict[str, Trial] = field(default_factory=dict)
+
+    def spent(self) -> str | None:
+        if len(self.seen) >= self.trials:
+            return "trials"
+        return "seconds" if self.seen and time.monotonic() >= self.deadline else None
+
+    def value(self, settings: Settings) -> Trial | None:
+        """The trial of these settings, made if it was not; None when the budget is spent."""
+        key = repr(sorted(settings.items(), key=lambda item: item[0]))
+        if key not in self.seen:
+            if self.spent():
+                return None
+            begun = time.monotonic()
+            value = self.judge(settings)
+            self.seen[key] = Trial(settings, value, time.monotonic() - begun)
+        return self.seen[key]
+
+
+def search(
+    judge: Callable[[Settings], float],
+    start: Settings,
+    knobs: Sequence[Knob],
+    *,
+    trials: int,
+    seconds: float,
+    also: Sequence[Settings] = (),
+) -> Outcome:
+    """Settings that `judge` (a validation figure, higher is better) likes best.
+
+    start: complete settings to begin from; also: further complete settings to try first (a known special case, such
+    as the log alone, that must not be missed).
+    """
+    walk = _Walk(judge, trials, time.monotonic() + seconds)
+    best = walk.value(start)
+    assert best is not None  # the first trial is always made
+    for settings in also:
+        other = walk.value(settings)
+        if other is not None and other.value > best.value:
+            best = other
+    ended = "settled"
+    moved = True
+    while moved:
+        moved = False
+        for knob in knobs:
+            better, spent = _turn(walk, best, knob)
+            if better.value > best.value:
+                best, moved = better, True
+            if spent:
+                return Outcome(best, tuple(walk.seen.values()), walk.spent() or "trials")
+    return Outcome(best, tuple(walk.seen.values()), ended)
+
+
+def _turn(walk: _Walk, best: Trial, knob: Knob) -> tuple[Trial, bool]:
+    """The best trial along one knob, by steps from where it stands; and whether the budget ended the walk."""
+    here = _position(best.settings, knob)
+    for direction in (1, -1):
+        place, went = here, False
+        while 0 <= place + direction < len(knob.values):
+            place += direction
+            trial = walk.value(_with(best.settings, knob, knob.values[place]))
+            if trial is None:
+                return best, True
+            if trial.value <= best.value:
+                break
+            best, went = trial, True
+        if went:
+            break  # a step up paid: the other side was left behind
+    return best, False
+
+
+def _position(settings: Settings, knob: Knob) -> int:
+    value = settings[knob.setting]
+    if knob.sense is not None:
+        value = value[knob.sense]
+    if value in knob.values:
+        return knob.values.index(value)
+    numbers = [v if isinstance(v, int | float) else float("inf") for v in knob.values]
+    return min(range(len(numbers)), key=lambda i: abs(numbers[i] - value))
+
+
+def _with(settings: Settings, knob: Knob, value: Any) -> Settings:
+    if knob.sense is None:
+        return {**settings, knob.setting: value}
+    return {**settings, knob.setting: {**settings[knob.setting], knob.sense: value}}
+
+
+def starting_point(defaults: Mapping[str, Any], knobs: Sequence[Knob]) -> Settings:
+    """The defaults, with a value for each sense where a setting has one (the middle of its grid where unstated)."""
+    start = dict(defaults)
+    for knob in knobs:
+        if knob.sense is not None:
+            stated = dict(start.get(knob.setting) or {})
+            stated.setdefault(knob.sense, knob.values[len(knob.values) // 2])
+            start[knob.setting] = stated
+    return start

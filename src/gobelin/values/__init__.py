@@ -1,0 +1,21 @@
+"""The values that flow: immutable, self-checking, joined by row numbers inside and by text ids at the edge."""
+
+from gobelin.values.features import Block, Features, FeatureTable
+from gobelin.values.histories import Histories, Kind, Queries, Weighing, Wish
+from gobelin.values.ranked import Ranked
+from gobelin.values.train import Train
+from gobelin.values.vocabulary import Vocabulary
+
+__all__ = [
+    "Block",
+    "FeatureTable",
+    "Features",
+    "Histories",
+    "Kind",
+    "Queries",
+    "Ranked",
+    "Train",
+    "Vocabulary",
+    "Weighing",
+    "Wish",
+]

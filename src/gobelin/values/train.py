@@ -1,0 +1,53 @@
+"""What a recommender is fitted on."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from gobelin.arrays import Array, Bool
+from gobelin.values.features import FeatureTable
+from gobelin.values.histories import Histories, Queries, Weighing
+from gobelin.values.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Train:
+    """Histories of the train part (one for each user), the items that scores have as columns, what the senses say.
+
+    cold: items whose events were held out or never happened: a model that can, scores them from content alone.
+    now: the moment (Unix seconds) at which the train part ends; None without times.
+    """
+
+    users: Vocabulary
+    items: Vocabulary
+    histories: Histories
+    table: FeatureTable
+    cold: Bool[Array, " items"]
+    now: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.histories) != len(self.users):
+            raise ValueError(f"{len(self.histories)} histories for {len(self.users)} users")
+        if self.table.ids != self.items:
+            raise ValueError("the feature table describes other items than the train part")
+        if len(self.cold) != len(self.items):
+            raise ValueError(f"{len(self.cold)} marks for {len(self.items)} items")
+        if len(self.histories.items) and self.histories.items.max() >= len(self.items):
+            raise ValueError("an event names an item past the end of the vocabulary")
+
+    def matrix(self, weighing: Weighing | None = None) -> csr_array:
+        """(users, items) float32."""
+        return self.histories.matrix(len(self.items), weighing, self.now)
+
+    def counts(self) -> Array:
+        """(items,) number of users with a positive event on each item."""
+        return np.bincount(self.matrix().indices, minlength=len(self.items))
+
+    def queries(self) -> Queries:
+        """Every train user, asking with their own history."""
+        return Queries(np.arange(len(self.users), dtype=np.int32), self.histories, self.now)
+
+    def only(self, *names: str) -> "Train":
+        """The same log with some of the senses."""
+        return replace(self, table=self.table.only(*names))
