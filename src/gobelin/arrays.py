@@ -4,7 +4,7 @@ The test suite checks them at every call through jaxtyping's import hook; at run
 """
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int8, Int32, Int64, UInt8
 
 Array = np.ndarray
 
@@ -19,6 +19,7 @@ __all__ = [
     "Bool",
     "Float32",
     "Float64",
+    "Int8",
     "Int32",
     "Int64",
     "ItemMatrix",

@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,13 +33,16 @@ class Grid:
     """Marks a setting as tuned: `Annotated[float, Grid(1, 3, 10)]`. The setting's default is where a search starts.
 
     values: the grid in order, so that a search can step to a neighbour. On a setting that is a mapping from senses
-    to values, each sense of the feature table becomes a knob of its own.
+    to values, each sense of the feature table becomes a knob of its own. stage: "warm" knobs are judged on items with
+    events, "cold" ones afterwards on items without any, where the split holds such items out.
     """
 
     values: tuple[Any, ...]
+    stage: Literal["warm", "cold"] = "warm"
 
-    def __init__(self, *values: Any) -> None:
+    def __init__(self, *values: Any, stage: Literal["warm", "cold"] = "warm") -> None:
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "stage", stage)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Knob:
     setting: str
     values: tuple[Any, ...]
     sense: str | None = None
+    stage: Literal["warm", "cold"] = "warm"
 
     @property
     def name(self) -> str:
@@ -154,9 +158,9 @@ def knobs(cls: type, senses: Sequence[str]) -> list[Knob]:
         for mark in marks:
             if isinstance(mark, Grid):
                 if get_origin(base) in (dict, Mapping):
-                    found += [Knob(name, mark.values, sense) for sense in senses]
+                    found += [Knob(name, mark.values, sense, mark.stage) for sense in senses]
                 else:
-                    found.append(Knob(name, mark.values))
+                    found.append(Knob(name, mark.values, None, mark.stage))
     return found
 
 

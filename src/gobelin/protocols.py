@@ -5,7 +5,7 @@ first line is its entry in lists. A capability is a protocol of its own, asked f
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -24,10 +24,14 @@ class Content:
 
     A media field (image, audio, video) is a tuple of paths; a text field a tuple of strings, one for each language;
     an attribute its raw text. A field that is absent is not in the mapping.
+    languages: beside each string of a field its language ("zh"; None: the plain column), so that the Chinese title
+    meets the Chinese text although one of them lacks an English one. A field that has one plain string may be left
+    out; where a field of several strings is left out, their order stands for the language.
     """
 
     item: str
     fields: Mapping[str, tuple[str, ...] | tuple[Path, ...]]
+    languages: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
 
 
 @runtime_checkable

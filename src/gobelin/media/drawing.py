@@ -18,6 +18,7 @@ from gobelin.media.weaving import STITCH, STITCHES, Look, Rgb, cloth
 Shape = np.ndarray  # (corners, 2): a polygon in the unit square
 
 SCALE = 2
+HANGING = 0.27  # how much of the cloth shows in the backdrop; without it an image encoder sees shapes, hardly looks
 BACKDROPS: tuple[tuple[Rgb, Rgb], ...] = (  # wall and table: pale, and alike for every look
     ((248, 245, 239), (235, 228, 216)),
     ((244, 245, 244), (228, 230, 229)),
@@ -100,6 +101,12 @@ def _backdrop(index: int, pixels: int, table: bool) -> Image.Image:
     return Image.fromarray(np.clip(column[:, None, :] * glow, 0, 255).astype(np.uint8))
 
 
+@lru_cache(maxsize=128)
+def _hanging(look: Look, weave: str, pixels: int) -> Image.Image:
+    """The cloth as a wall hanging, which shows through the backdrop: a shop window in one style."""
+    return Image.fromarray(cloth(look, weave)[:pixels, :pixels])
+
+
 class _Easel:
     """The canvas of one picture, and the few strokes that shapes are made of."""
 
@@ -107,7 +114,9 @@ class _Easel:
         self.picture, self.side = picture, picture.size * SCALE
         self.yarns = tuple(shade(yarn, picture.light) for yarn in picture.look.yarns)
         self.girth = picture.girth
-        self.canvas = _backdrop(picture.backdrop, self.side, picture.kind not in FLAT).copy()
+        wall = _backdrop(picture.backdrop, self.side, picture.kind not in FLAT)
+        hanging = _hanging(picture.look, picture.look.weaves[picture.weave], self.side)
+        self.canvas = Image.blend(wall, hanging, HANGING)
         self.pen = ImageDraw.Draw(self.canvas)
 
     def place(self, shape: Shape, lies: bool = False) -> np.ndarray:
@@ -121,7 +130,7 @@ class _Easel:
         self.pen.polygon(self.place(shape, lies).ravel().tolist(), fill=colour)
 
     def line(self, shape: Shape, colour: Rgb, width: float, lies: bool = False) -> None:
-        joint = "curve" if len(shape) < 9 else None  # long curves have no corners to round
+        joint = "curve" if len(shape) < 9 or width > 0.02 else None  # thin curves have no corners to round
         points = self.place(shape, lies).ravel().tolist()
         self.pen.line(points, fill=colour, width=max(1, round(width * self.side)), joint=joint)
 
@@ -238,7 +247,7 @@ def _lamp(e: _Easel) -> None:
     e.fill(ellipse(0.5, 0.82, 0.12, 0.02), WOOD)
     e.fill(ellipse(0.5, 0.505, foot, 0.03), (252, 236, 196))
     lower = ellipse(0.5, 0.5, foot, 0.035, 180, 0)
-    e.weave(np.concatenate([lower, ellipse(0.5, 0.16, top, 0.02, 360, 180)]), bend=0.06)
+    e.weave(np.concatenate([lower, ellipse(0.5, 0.2, top, 0.02, 360, 180)]), bend=0.06)
     e.line(lower, shade(e.yarns[1], 0.97), 0.01)
 
 

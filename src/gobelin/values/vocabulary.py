@@ -1,10 +1,11 @@
 """Outside ids at the edge, row numbers inside: the table between the two."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from gobelin.arrays import Array, Int32
+from gobelin.arrays import Array, Int32, Int64
 from gobelin.errors import UnknownName, nearest
 
 
@@ -62,3 +63,13 @@ class Vocabulary:
 
     def take(self, rows: Iterable[int]) -> "Vocabulary":
         return Vocabulary(self.ids[row] for row in rows)
+
+
+def tie_hash(ids: Sequence[str], seed: int) -> Int64[Array, " ids"]:
+    """(ids,) a fixed pseudo-random number below 2^63 for each id: the same in every process, other for other seeds.
+
+    Orders what would otherwise be equal: ties of scores, events of one moment.
+    """
+    salt = seed.to_bytes(8, "little", signed=True)
+    digests = b"".join(hashlib.blake2b(one.encode(), digest_size=8, salt=salt).digest() for one in ids)
+    return (np.frombuffer(digests, dtype=np.uint64) >> np.uint64(1)).astype(np.int64)

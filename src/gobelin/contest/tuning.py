@@ -36,6 +36,7 @@ class Outcome:
 @dataclass
 class _Walk:
     judge: Callable[[Settings], float]
+    key: Callable[[Settings], str]
     trials: int
     deadline: float
     seen: dict[str, Trial] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class _Walk:
 
     def value(self, settings: Settings) -> Trial | None:
         """The trial of these settings, made if it was not; None when the budget is spent."""
-        key = repr(sorted(settings.items(), key=lambda item: item[0]))
+        key = self.key(settings)
         if key not in self.seen:
             if self.spent():
                 return None
@@ -65,13 +66,14 @@ def search(
     trials: int,
     seconds: float,
     also: Sequence[Settings] = (),
+    key: Callable[[Settings], str] = repr,
 ) -> Outcome:
     """Settings that `judge` (a validation figure, higher is better) likes best.
 
     start: complete settings to begin from; also: further complete settings to try first (a known special case, such
-    as the log alone, that must not be missed).
+    as the log alone, that must not be missed); key: settings with the same key are the same model, judged once.
     """
-    walk = _Walk(judge, trials, time.monotonic() + seconds)
+    walk = _Walk(judge, key, trials, time.monotonic() + seconds)
     best = walk.value(start)
     assert best is not None  # the first trial is always made
     for settings in also:

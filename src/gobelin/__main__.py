@@ -1,0 +1,3 @@
+from gobelin.cli import main
+
+main()

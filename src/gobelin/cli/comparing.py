@@ -1,0 +1,47 @@
+"""`gobelin compare` as tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gobelin.cli import show
+
+
+def show_comparison(result: Mapping[str, Any]) -> None:
+    metrics = ["recall@20", "ndcg@20"]
+    seeds = len(result["asked"]["seeds"])
+    rows = [
+        [name, *(_figure(recipe["mean"][m]) for m in metrics), f"{_seconds(recipe):,.1f}"]
+        for name, recipe in result["recipes"].items()
+    ]
+    spread = "± sd over seeds" if seeds > 1 else "[interval over people]"
+    title = f"{result['asked']['dataset']}, {result['asked']['split']} split, {seeds} seed(s); {spread}"
+    show.table(["recipe", *metrics, "seconds"], rows, title=title)
+    if result["comparisons"]:
+        show.out.print()
+        _tests(result["comparisons"])
+    for drop in result["drops"]:
+        show.out.print()
+        title = f"{drop['share']:.0%} of items without {'any sense' if drop['field'] == 'all' else drop['field']}"
+        rows = [[n, *(_figure(r["metrics"][m]) for m in metrics)] for n, r in drop["recipes"].items()]
+        show.table(["recipe", *metrics], rows, title=title)
+        _tests(drop["comparisons"])
+
+
+def _tests(comparisons: list[Mapping[str, Any]]) -> None:
+    rows = [
+        [f"{c['model']} - {c['against']}", c["metric"], f"{c['difference']:+.4f} [{c['low']:+.4f}, {c['high']:+.4f}]",
+         "-" if c["relative_low"] is None else f"{c['relative']:+.1%} [{c['relative_low']:+.1%}, {c['relative_high']:+.1%}]",
+         f"{c['p_corrected']:.4f}"]
+        for c in comparisons
+    ]  # fmt: skip
+    show.table(["difference, paired by user", "metric", "absolute", "relative", "p (Holm)"], rows, numeric=2)
+
+
+def _figure(figure: Mapping[str, float]) -> str:
+    if "low" in figure:
+        return f"{figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}]"
+    return f"{figure['value']:.4f}" + ("" if figure.get("sd") is None else f" ± {figure['sd']:.4f}")
+
+
+def _seconds(recipe: Mapping[str, Any]) -> float:
+    return float(sum(seed["seconds"] for seed in recipe["seeds"].values()))

@@ -1,0 +1,140 @@
+"""Several recipes, several seeds, and what happens when senses are missing: one page, paired tests."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gobelin import store
+from gobelin.contest.evidence import SHOWN, Judged
+from gobelin.data.dataset import Dataset
+from gobelin.errors import RecipeError
+from gobelin.evaluation.metrics import summarise
+from gobelin.evaluation.report import write_compare
+from gobelin.evaluation.statistics import holm, over_seeds, pooled_difference
+from gobelin.experiment import Progress, contest, resolved
+from gobelin.meter import Meter
+
+METRICS = (f"recall@{SHOWN}", f"ndcg@{SHOWN}")
+
+
+def compare(
+    dataset: Dataset | str | Path,
+    recipes: Sequence[str],
+    out: str | Path,
+    *,
+    split: str | None = None,
+    seeds: int = 1,
+    drops: Sequence[tuple[str, float]] = (),
+    budget: float | None = None,
+    settings: Sequence[str] = (),
+    workers: int | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+) -> dict[str, Any]:
+    """Each recipe's model, searched and judged on the splits of seeds 0 .. seeds - 1; written as OUT/compare.{json,html}.
+
+    The first recipe is compared with every other one, user by user over all seeds, p-values corrected for their number
+    (Holm). drops: (sense or "all", share): everything again with that share of items stripped of it.
+    """
+    if len(set(recipes)) != len(recipes) or not recipes:
+        raise RecipeError(f"Recipes {', '.join(recipes) or '(none)'}.", "one or more, each once.", "e.g. weave,ease.")
+    tell = progress or (lambda step, done, total: None)
+    made = {name: resolved(name, settings, split, budget) for name in recipes}
+    data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
+    meter = Meter()
+    asked: dict[str, Any] = {}
+
+    def judged(name: str, seed: int, drop: Mapping[str, float] | None) -> Judged:
+        trial, _ = contest(
+            data, made[name], seed=seed, baselines=False, drop=drop, workers=workers, meter=meter,
+            tell=lambda step, done, total: tell(f"{name}, seed {seed}: {step}", done, total),
+        )  # fmt: skip
+        asked.update(trial.asked)
+        if trial.chosen.answers is None:
+            raise RecipeError("The split 'none' holds out no test.", "a split with a test part.", "choose another.")
+        return trial.chosen
+
+    with meter.running():
+        whole = {name: {seed: judged(name, seed, None) for seed in range(seeds)} for name in recipes}
+        dropped = [
+            (sense, share, {n: {s: judged(n, s, {sense: share}) for s in range(seeds)} for n in recipes})
+            for sense, share in drops
+        ]
+    result: dict[str, Any] = {
+        "asked": {
+            **{key: asked[key] for key in ("dataset", "split")},
+            "command": command,
+            "metric": METRICS[0],
+            "seeds": list(range(seeds)),
+        },
+        "recipes": {name: _recipe(found) for name, found in whole.items()},
+        "comparisons": _comparisons(whole),
+        "drops": [
+            {
+                "field": sense,
+                "share": share,
+                "recipes": {name: {"metrics": _mean(found)} for name, found in by_name.items()},
+                "comparisons": _comparisons(by_name),
+            }
+            for sense, share, by_name in dropped
+        ],
+        **meter.as_json(),
+    }
+    with store.publish(Path(out), kind="comparison") as folder:
+        store.write_json(folder / "compare.json", result)
+        write_compare(result, folder)
+    return result
+
+
+def _recipe(found: Mapping[int, Judged]) -> dict[str, Any]:
+    by_seed = {}
+    for seed, one in found.items():
+        assert one.answers is not None
+        by_seed[str(seed)] = {
+            "metrics": summarise(one.answers.per_user, _rng()),
+            "settings": {k: dict(v) if isinstance(v, Mapping) else v for k, v in one.found.settings.items()},
+            "validation": one.found.validation,
+            "trials": one.found.trials,
+            "seconds": round(sum(one.seconds.values()), 3),
+        }
+    senses = next(iter(found.values())).found.contender.senses
+    return {"senses": list(senses), "seeds": by_seed, "mean": _mean(found)}
+
+
+def _mean(found: Mapping[int, Judged]) -> dict[str, Any]:
+    """Mean and deviation over seeds; with one seed the interval over people."""
+    users = [one.answers.per_user for one in found.values() if one.answers is not None]
+    if len(users) == 1:
+        return dict(summarise(users[0], _rng()))
+    out = {}
+    for metric in users[0].values:
+        values = [float(np.nanmean(one[metric])) for one in users]
+        spread = over_seeds(values)
+        out[metric] = {"value": spread["mean"], "sd": spread["sd"]}
+    return out
+
+
+def _comparisons(whole: Mapping[str, Mapping[int, Judged]]) -> list[dict[str, Any]]:
+    names = list(whole)
+    rows: list[dict[str, Any]] = []
+    for other in names[1:]:
+        for metric in METRICS:
+            ours, theirs, users = [], [], []
+            for seed, one in whole[names[0]].items():
+                a, b = one.answers, whole[other][seed].answers
+                assert a is not None and b is not None
+                shared, left, right = np.intersect1d(a.exam.users, b.exam.users, return_indices=True)
+                ours.append(a.per_user[metric][left])
+                theirs.append(b.per_user[metric][right])
+                users.append(shared.astype(np.int64))
+            found = pooled_difference(ours, theirs, users, _rng())
+            rows.append({"model": names[0], "against": other, "metric": metric, **found.as_json()})
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_corrected"] = p
+    return rows
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(0x60BE)

@@ -1,0 +1,1 @@
+"""A fair contest: who competes, one search for all, one bench, and the evidence that a report is made of."""

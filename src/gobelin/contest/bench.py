@@ -1,0 +1,138 @@
+"""The bench on which every contender is judged: the same queries, masks, ties and prior, on validation and on test."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from gobelin import ranking
+from gobelin.arrays import Array, Bool, Float32, Int32, Int64
+from gobelin.data.split import COLD_ELSE, COLD_TEST, COLD_VALIDATION, WARM, Split
+from gobelin.protocols import Recommender
+from gobelin.values import Queries, Ranked, Train
+from gobelin.values.vocabulary import tie_hash
+
+Among = Literal["all", "warm", "cold"]
+PartName = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Questions with known answers.
+
+    users: row of each query's user; relevant, mask: (queries, items), what was held out and what may not be shown;
+    candidates: the items that are ranked, None for all.
+    """
+
+    users: Int32[Array, " queries"]
+    queries: Queries
+    relevant: csr_array
+    mask: csr_array
+    candidates: Int32[Array, " candidates"] | None
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A split, the train value made from it, and how to ask."""
+
+    split: Split
+    train: Train
+
+    @cached_property
+    def ties(self) -> Int64[Array, " items"]:
+        return tie_hash(self.train.items.ids, self.split.seed)
+
+    @cached_property
+    def prior(self) -> Float32[Array, " items"]:
+        """What a query without any signal gets: popularity in the train part."""
+        return self.train.counts().astype(np.float32)
+
+    @property
+    def main(self) -> Among:
+        """Where the main table ranks: among the cold items of the part in `cold-items`, among all otherwise."""
+        return "cold" if self.split.kind == "cold-items" else "all"
+
+    def exam(self, part: PartName, among: Among = "all", restrict: Among = "all") -> Exam:
+        """The users with a held-out pair, asking with their train history.
+
+        among: which items are candidates; restrict: which of the held-out pairs count (of those among them).
+        Train positives are masked, and at test the validation pairs as well.
+        """
+        pairs = self.split.pairs(part)
+        shape = len(self.train.users), len(self.train.items)
+        relevant = pairs.keep((self._items(part, among) & self._items(part, restrict))[pairs.items]).matrix(*shape)
+        users = np.flatnonzero(np.diff(relevant.indptr)).astype(np.int32)
+        seen = self.split.train_pairs if part == "validation" else self.split.train_pairs.joined(self.split.validation)
+        mask = seen.matrix(*shape)
+        return Exam(
+            users,
+            Queries(users, self.train.histories.take(users), self.train.now),
+            csr_array(relevant[users]),
+            csr_array(mask[users]),
+            None if among == "all" else np.flatnonzero(self._items(part, among)).astype(np.int32),
+        )
+
+    def ranks(self, model: Recommender, exam: Exam) -> Int64[Array, " pairs"]:
+        """The rank, from 1, of each relevant pair, in the order of `exam.relevant`'s entries."""
+        return ranking.ranks(
+            model,
+            exam.queries,
+            exam.relevant,
+            candidates=exam.candidates,
+            mask=exam.mask,
+            ties=self.ties,
+            prior=self.prior,
+        )
+
+    def top(self, model: Recommender, exam: Exam, k: int) -> Ranked:
+        return ranking.top(
+            model, exam.queries, k, candidates=exam.candidates, mask=exam.mask, ties=self.ties, prior=self.prior
+        )
+
+    def value(self, model: Recommender, exam: Exam, metric: str) -> float:
+        """The figure a search goes by, e.g. "ndcg@20"; "recall+ndcg@20" is the mean of the two."""
+        return judged(self.ranks(model, exam), exam.relevant, metric)
+
+    def _items(self, part: PartName, among: Among) -> Bool[Array, " items"]:
+        if among == "all":
+            return np.ones(len(self.train.items), dtype=bool)
+        if among == "warm":
+            return self.split.cold == WARM
+        return np.isin(self.split.cold, (COLD_VALIDATION if part == "validation" else COLD_TEST, COLD_ELSE))
+
+
+def judged(ranks: Int64[Array, " pairs"], relevant: csr_array, metric: str) -> float:
+    """Mean over users of a metric (or the mean of several, joined by +) computed from the ranks of relevant items."""
+    names, _, at = metric.partition("@")
+    k = int(at)
+    counts = np.diff(relevant.indptr)
+    if not len(counts):
+        return 0.0
+    query = np.repeat(np.arange(len(counts)), counts)
+    hit = ranks <= k
+    gains = {
+        "recall": lambda: np.bincount(query, hit, len(counts)) / counts,
+        "precision": lambda: np.bincount(query, hit, len(counts)) / k,
+        "hit_rate": lambda: (np.bincount(query, hit, len(counts)) > 0).astype(float),
+        "ndcg": lambda: _ndcg(ranks, hit, query, counts, k),
+        "mrr": lambda: 1 / _first(ranks, query, len(counts)) * (_first(ranks, query, len(counts)) <= k),
+    }
+    return float(np.mean([np.mean(gains[name]()) for name in names.split("+")]))
+
+
+def _ndcg(ranks: Array, hit: Array, query: Array, counts: Array, k: int) -> Array:
+    gain = np.where(hit, 1 / np.log2(ranks + 1.0), 0.0)
+    ideal = np.cumsum(1 / np.log2(np.arange(2, k + 2)))
+    return np.bincount(query, gain, len(counts)) / ideal[np.minimum(counts, k) - 1]
+
+
+def _first(ranks: Array, query: Array, n: int) -> Array:
+    first = np.full(n, np.inf)
+    np.minimum.at(first, query, ranks)
+    return first
+

@@ -1,0 +1,68 @@
+"""How loud new items may speak: the scale of regressed columns in a ranking among all items, chosen on validation."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gobelin.contest import contenders
+from gobelin.contest.bench import Bench, PartName
+from gobelin.contest.contenders import Found
+from gobelin.recipe import TuneSpec
+
+GRID = (0.0, 0.5, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0)
+WARM_COST = 0.02  # share of warm recall that the new items may cost on validation, so that test stays under 3 %
+
+
+@dataclass(frozen=True)
+class Joint:
+    """The trade-off curve: for each scale what warm and cold items get in one ranking among all (Recall@20)."""
+
+    chosen: float
+    validation: tuple[tuple[float, float, float], ...]  # (scale, warm, cold)
+
+    def with_test(self, bench: Bench, model: Any) -> dict[str, Any]:
+        """As the report has it, with the same curve on the test part (shown, never chosen by)."""
+        test = curve(bench, model, "test")
+        rows = [
+            {"c": c, "warm": warm, "cold": cold, "warm_validation": vw, "cold_validation": vc}
+            for (c, warm, cold), (_, vw, vc) in zip(test, self.validation, strict=True)
+        ]
+        return {"chosen_c": self.chosen, "metric": "recall@20", "curve": rows}
+
+
+def calibrated(found: Found, bench: Bench, tune: TuneSpec) -> tuple[Found, Joint | None]:
+    """The found settings with `cold_scale` chosen on validation, where the model has one and the split can judge it.
+
+    `cold-items`: the scale that gives new items most while known items lose at most WARM_COST of their recall.
+    Other splits: the scale that the search's own metric likes best.
+    """
+    fixed = "cold_scale" in found.contender.settings
+    if fixed or "cold_scale" not in found.settings or not len(bench.exam("validation", "all", "cold")):
+        return found, None
+    model: Any = contenders.fit(found.contender, found.settings, bench.train)
+    rows = curve(bench, model, "validation")
+    if bench.main == "cold":
+        floor = (1 - WARM_COST) * rows[0][1]
+        chosen = max((row for row in rows if row[1] >= floor), key=lambda row: (row[2], -row[0]))[0]
+    else:
+        exam = bench.exam("validation")
+        chosen = max(GRID, key=lambda c: (bench.value(_scaled(model, c), exam, tune.metric), -c))
+    return replace(found, settings={**found.settings, "cold_scale": chosen}), Joint(chosen, tuple(rows))
+
+
+def curve(bench: Bench, model: Any, part: PartName) -> list[tuple[float, float, float]]:
+    """(scale, warm recall, cold recall) for every scale of the grid; the model keeps the scale it had."""
+    before = model.cold_scale
+    warm, cold = bench.exam(part, "all", "warm"), bench.exam(part, "all", "cold")
+    rows = []
+    for c in GRID:
+        scaled = _scaled(model, c)
+        rows.append((c, bench.value(scaled, warm, "recall@20"), bench.value(scaled, cold, "recall@20")))
+    model.cold_scale = before
+    return rows
+
+
+def _scaled(model: Any, scale: float) -> Any:
+    model.cold_scale = scale
+    return model
+
+

@@ -1,0 +1,178 @@
+"""Who competes in a run: the recipe's model, the same with fewer senses, and the baselines, each searched alike."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from gobelin import parts
+from gobelin.contest import tuning
+from gobelin.contest.bench import Bench, Exam
+from gobelin.protocols import Recommender
+from gobelin.recipe import Recipe, TuneSpec
+from gobelin.values import FeatureTable, Train
+
+Role = Literal["chosen", "ablation", "baseline"]
+MEDIA = ("text", "image", "audio", "video")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model to be searched and judged. senses: what it may read, by the names of the feature table."""
+
+    name: str
+    role: Role
+    part: str
+    settings: Mapping[str, Any]
+    senses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search of a contender gave: settings in full, the figure on validation, how it went."""
+
+    contender: Contender
+    settings: Mapping[str, Any]
+    validation: float
+    trials: int
+    ended: str
+    seconds: float
+
+
+def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Contender]:
+    """The chosen model first, then its ablations, then the baselines."""
+    senses = tuple(table)
+    spec = recipe.model
+    chosen = Contender(recipe.name, "chosen", spec.part, spec.settings, senses)
+    out = [chosen]
+    if not baselines:
+        return out
+    if recipe.ablations and senses and _reads_senses(spec.part):
+        for fewer in _fewer(table):
+            name = f"{recipe.name} ({' + '.join(fewer) or 'log'})"
+            out.append(replace(chosen, name=name, role="ablation", senses=fewer))
+    for name, base in recipe.baselines.items():
+        settings = base.settings
+        each = settings.pop("each_sense", False)
+        if _reads_senses(base.part) and not senses:
+            continue
+        if each and len(senses) > 1:
+            out += [Contender(f"{name} ({s})", "baseline", base.part, settings, (s,)) for s in senses]
+        out.append(Contender(name, "baseline", base.part, settings, senses))
+    return out
+
+
+def _reads_senses(part: str) -> bool:
+    return any(knob.sense for knob in parts.knobs(parts.find("models", part).load(), ["any"]))
+
+
+def _fewer(table: FeatureTable) -> list[tuple[str, ...]]:
+    """The log alone, each sense alone, and all that is read from media where there is something else as well."""
+    senses = tuple(table)
+    sets: list[tuple[str, ...]] = [()]
+    if len(senses) > 1:
+        sets += [(sense,) for sense in senses]
+        media = tuple(s for s in senses if table[s].modality in MEDIA)
+        if 1 < len(media) < len(senses):
+            sets.append(media)
+    return sets
+
+
+def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
+    cls = parts.find("models", contender.part).load()
+    model: Recommender = parts.make(cls, settings, where=f"model {contender.name!r} ({contender.part})")
+    return model
+
+
+def fit(contender: Contender, settings: Mapping[str, Any], train: Train) -> Recommender:
+    return make(contender, settings).fit(train.only(*contender.senses), _rng(train, contender))
+
+
+def search(
+    contender: Contender, bench: Bench, tune: TuneSpec, progress: Callable[[int, int], None] | None = None
+) -> Found:
+    """Settings by validation alone: warm knobs first, then what concerns cold items, then their scale."""
+    begun = time.monotonic()
+    bench = smaller(bench, tune.most_items)
+    train = bench.train.only(*contender.senses)
+    cls: Any = parts.find("models", contender.part).load()
+    knobs = parts.knobs(cls, contender.senses)
+    knobs = [k for k in knobs if k.setting not in contender.settings or k.sense is not None]
+    fixed = {name: dict(v) if isinstance(v, Mapping) else v for name, v in contender.settings.items()}
+    knobs = [k for k in knobs if k.sense is None or k.sense not in fixed.get(k.setting, {})]
+    start = tuning.starting_point(parts.settings_of(make(contender, fixed)), knobs)
+    plain = getattr(cls, "plain", lambda settings, train: settings)
+    cold_knobs = [k for k in knobs if k.stage == "cold"]
+    warm_knobs = [k for k in knobs if k.stage == "warm"]
+    last: list[Any] = []
+    count = 0
+
+    def judge_on(exam: Exam) -> Callable[[Mapping[str, Any]], float]:
+        def judge(settings: Mapping[str, Any]) -> float:
+            nonlocal count
+            model: Any = make(contender, settings)
+            if last and hasattr(model, "reuse"):
+                model.reuse(last[-1])
+            model.fit(train, _rng(train, contender))
+            last[:] = [model]
+            count += 1
+            if progress:
+                progress(count, tune.trials)
+            return bench.value(model, exam, tune.metric)
+
+        return judge
+
+    cold_split = bench.main == "cold"
+    two_stages = cold_split and bool(cold_knobs)
+    exam = bench.exam("validation", "warm" if two_stages else bench.main)
+    if not len(exam):
+        model_settings = dict(start)
+        return Found(contender, model_settings, 0.0, 0, "nothing to judge by", time.monotonic() - begun)
+    outcome = tuning.search(
+        judge_on(exam),
+        start,
+        warm_knobs if (two_stages or not cold_split) else knobs,
+        trials=tune.trials,
+        seconds=tune.seconds,
+        key=lambda settings: repr(plain(settings, train)),
+    )
+    trials = len(outcome.trials)
+    if two_stages:
+        outcome = tuning.search(
+            judge_on(bench.exam("validation", "cold")),
+            outcome.best.settings,
+            cold_knobs,
+            trials=tune.trials,
+            seconds=max(1.0, tune.seconds - (time.monotonic() - begun)),
+            key=lambda settings: repr(settings),
+        )
+        trials += len(outcome.trials)
+    return Found(
+        contender, outcome.best.settings, outcome.best.value, trials, outcome.ended, time.monotonic() - begun
+    )
+
+
+def smaller(bench: Bench, most: int) -> Bench:
+    """The bench on its most frequent items where there are more than `most`: searching on all would take too long.
+
+    A fifth of the places goes to items that validation holds and train lacks, so that these are judged too.
+    """
+    train = bench.train
+    if len(train.items) <= most:
+        return bench
+    counts = train.counts().astype(np.int64)
+    held = np.zeros(len(counts), dtype=bool)
+    held[bench.split.validation.items] = True
+    new = np.flatnonzero(held & (counts == 0))[: most // 5]
+    by_count = np.lexsort((bench.ties, -counts))
+    rows = np.sort(np.union1d(by_count[: most - len(new)], new)).astype(np.int32)
+    split = bench.split.on_items(rows)
+    return Bench(split, split.train_value(train.table.take(rows)))
+
+
+def _rng(train: Train, contender: Contender) -> np.random.Generator:
+    """A generator of its own for each contender, so that leaving one out changes no other."""
+    return np.random.default_rng([len(train.users), len(train.items), *contender.name.encode()])
+

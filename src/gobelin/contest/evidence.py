@@ -1,0 +1,319 @@
+"""What a report is made of: answers gathered from every contender, turned into the JSON that the page draws."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gobelin.contest.bench import Bench, Exam
+from gobelin.contest.contenders import Found
+from gobelin.data.dataset import Dataset
+from gobelin.data.split import Pairs, Split
+from gobelin.evaluation import metrics, slices, statistics
+from gobelin.evaluation.beyond import beyond
+from gobelin.protocols import Recommender
+from gobelin.recipe import Recipe
+from gobelin.values import Kind, Ranked, Vocabulary
+
+SHOWN = 20  # items of a list in recommendations.parquet, slices and beyond-accuracy figures
+LONGEST = max(metrics.KS)
+VERSIONS = ("numpy", "scipy", "scikit-learn", "pyarrow", "onnxruntime", "pillow")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The lists of one model for the test part (of length LONGEST) and its metrics for each user."""
+
+    exam: Exam
+    ranked: Ranked
+    per_user: statistics.PerUser
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A contender that was searched, fitted on train and asked. answers: None where the split has no test part."""
+
+    found: Found
+    seconds: Mapping[str, float]
+    answers: Answers | None
+
+
+@dataclass
+class Trial:
+    """Everything a report is made of; filled by `experiment.run` step by step."""
+
+    dataset: Dataset
+    recipe: Recipe
+    asked: Mapping[str, Any]
+    health: Mapping[str, Any]
+    bench: Bench
+    encoders: Mapping[str, Any]
+    judged: dict[str, Judged] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    joint: Mapping[str, Any] | None = None
+    ratings: Mapping[str, Any] | None = None
+    refit: Answers | None = None
+
+    @property
+    def split(self) -> Split:
+        return self.bench.split
+
+    @property
+    def chosen(self) -> Judged:
+        return self.judged[self.recipe.name]
+
+
+def ask(bench: Bench, model: Recommender) -> Answers | None:
+    """The model's lists for every test user; None where nothing was held out for test."""
+    exam = bench.exam("test", bench.main)
+    if not len(exam):
+        return None
+    ranked = bench.top(model, exam, LONGEST)
+    pool = len(bench.train.items) if exam.candidates is None else len(exam.candidates)
+    mask = exam.mask if exam.candidates is None else exam.mask[:, exam.candidates]
+    allowed = pool - np.diff(mask.tocsr().indptr).astype(np.int64)
+    return Answers(exam, ranked, metrics.evaluate(ranked, exam.relevant, candidates=allowed))
+
+
+def report(trial: Trial) -> dict[str, Any]:
+    """`report.json`, but for seconds and memory."""
+    split, data = trial.split, trial.dataset
+    validation = {name: judged.found.validation for name, judged in trial.judged.items()}
+    main = {n: v for n, v in validation.items() if trial.judged[n].found.contender.role in ("chosen", "baseline")}
+    out: dict[str, Any] = {
+        "asked": dict(trial.asked),
+        "dataset": _dataset(data, split),
+        "health": dict(trial.health),
+        "encoders": dict(trial.encoders),
+        "split": {
+            "kind": split.kind,
+            "seed": split.seed,
+            "users": int(len(np.unique(split.train.users))),
+            "items": len(split.items),
+            "train": len(split.train_pairs),
+            "validation": len(split.validation),
+            "test": len(split.test),
+            "core": split.core,
+            "counts": {name: int(n) for name, n in split.counts.items()},
+        },
+        "models": {name: _model(trial, judged) for name, judged in trial.judged.items()},
+        "left_out": dict(trial.left_out),
+        "chosen": trial.recipe.name,
+        "best_on_validation": max(main, key=lambda name: main[name]),
+        "comparisons": _comparisons(trial),
+        "slices": _slices(trial),
+        "people": _people(trial),
+        "settings": trial.recipe.model_dump(mode="json"),
+        "versions": _versions(),
+    }
+    if trial.refit is not None:
+        out["models"][f"{trial.recipe.name} (refit on train + validation)"] = {
+            "role": "refit",
+            "senses": list(trial.chosen.found.contender.senses),
+            "settings": _plain(trial.chosen.found.settings),
+            "metrics": _figures(trial, trial.refit),
+            "validation": {},
+            "seconds": {},
+            "trials": 0,
+        }
+    if trial.joint is not None:
+        out["joint"] = trial.joint
+    if trial.ratings is not None:
+        out["ratings"] = trial.ratings
+    return out
+
+
+def _model(trial: Trial, judged: Judged) -> dict[str, Any]:
+    found = judged.found
+    return {
+        "role": found.contender.role,
+        "part": found.contender.part,
+        "senses": list(found.contender.senses),
+        "settings": _plain(found.settings),
+        "trials": found.trials,
+        "search_ended": found.ended,
+        "validation": {trial.recipe.tune.metric: found.validation},
+        "metrics": {} if judged.answers is None else _figures(trial, judged.answers),
+        "seconds": {step: round(s, 3) for step, s in judged.seconds.items()},
+    }
+
+
+def _figures(trial: Trial, answers: Answers) -> dict[str, Any]:
+    """Every metric with its interval. Each model is resampled by a generator of the same seed: the same users."""
+    n = trial.recipe.report.resamples
+    out: dict[str, Any] = dict(metrics.summarise(answers.per_user, _rng(trial), resamples=n))
+    train = trial.bench.train
+    out |= beyond(
+        answers.ranked,
+        train.counts().astype(np.int64),
+        len(train.users),
+        _rng(trial),
+        k=SHOWN,
+        candidates=answers.exam.candidates,
+        histories=answers.exam.queries.histories.matrix(len(train.items)),
+        categories=_categories(trial),
+        table=train.table,
+        resamples=n,
+    )
+    return out
+
+
+def _categories(trial: Trial) -> list[tuple[str, ...]]:
+    every = trial.dataset.catalogue.categories()
+    return [every[row] for row in trial.split.rows.tolist()]
+
+
+def _comparisons(trial: Trial) -> list[dict[str, object]]:
+    """The chosen model against every other, and against none where it stands alone; p-values corrected together."""
+    if trial.chosen.answers is None:
+        return []
+    per_user = {n: j.answers.per_user for n, j in trial.judged.items() if j.answers is not None}
+    pairs = [(trial.recipe.name, other) for other in per_user if other != trial.recipe.name]
+    full = trial.chosen.found.contender.senses
+    by_senses = {j.found.contender.senses: n for n, j in trial.judged.items() if j.found.contender.role == "ablation"}
+    media = next((s for s in by_senses if 1 < len(s) < len(full)), None)
+    if media is not None:  # what each sense adds to the other: text + image against text, against image
+        pairs += [(by_senses[media], by_senses[(sense,)]) for sense in media if (sense,) in by_senses]
+    n = trial.recipe.report.resamples
+    wanted = [f"recall@{SHOWN}", f"ndcg@{SHOWN}"]
+    return statistics.comparisons(per_user, pairs, wanted, _rng(trial), resamples=n) if pairs else []
+
+
+def _slices(trial: Trial) -> dict[str, Any]:
+    if trial.chosen.answers is None:
+        return {}
+    exam, train, split = trial.chosen.answers.exam, trial.bench.train, trial.split
+    histories = exam.queries.histories.matrix(len(train.items))
+    catalogue = trial.dataset.catalogue
+    group = None if catalogue.group is None else [catalogue.group[row] for row in split.rows.tolist()]
+    cut = slices.families(
+        exam.relevant,
+        activity=np.diff(histories.indptr).astype(np.int64),
+        counts=train.counts().astype(np.int64),
+        cold=split.cold,
+        table=train.table if len(train.table) else None,
+        group=group,
+        histories=histories,
+    )
+    ranked = {name: judged.answers.ranked for name, judged in trial.judged.items() if judged.answers is not None}
+    return dict(slices.slice_table(cut, exam.relevant, ranked, _rng(trial), resamples=trial.recipe.report.resamples))
+
+
+def _people(trial: Trial) -> list[dict[str, Any]]:
+    """A few test users, drawn at random among those with a history: what they had, what is shown, what came next."""
+    answers, wanted = trial.chosen.answers, trial.recipe.report.people
+    if answers is None or not wanted:
+        return []
+    catalogue, rows = trial.dataset.catalogue, trial.split.rows
+    histories = answers.exam.queries.histories
+    able = np.flatnonzero(histories.lengths > 0)
+    some = np.sort(_rng(trial).permutation(able)[:wanted])
+    titles = catalogue.titles()
+    group = catalogue.group
+
+    def card(item: int, **more: Any) -> dict[str, Any]:
+        row = int(rows[item])
+        images = catalogue.columns.get("image")
+        image = None if images is None or images[row] is None else str(images[row]).split("|")[0].strip()
+        colour = catalogue.content(row).fields.get("colour")
+        return {
+            "item": catalogue.items[row], "title": titles[row], "image": image,
+            "attribute": str(colour[0]) if colour else None, **more,
+        }  # fmt: skip
+
+    out = []
+    for query in some.tolist():
+        one = histories.take(np.array([query]))
+        events = [(int(i), int(kind)) for i, kind in zip(one.items, one.kinds, strict=True) if i >= 0]
+        had = {i for i, _ in events}
+        had_groups = {group[int(rows[i])] for i in had} - {None} if group is not None else set()
+        relevant = answers.exam.relevant[[query]].indices.tolist()
+        shown = [(int(i), float(s)) for i, s in zip(answers.ranked.items[query], answers.ranked.scores[query], strict=True)]
+        out.append({
+            "user": trial.split.users[int(answers.exam.users[query])],
+            "history": [card(i, kind=Kind(kind).name) for i, kind in events[-12:]],
+            "recommended": [
+                card(i, score=s, hit=i in relevant,
+                     variant=group is not None and group[int(rows[i])] in had_groups)
+                for i, s in shown[:12] if i >= 0
+            ],
+            "held_out": [card(i) for i in relevant[:12]],
+        })  # fmt: skip
+    return out
+
+
+def _dataset(data: Dataset, split: Split) -> dict[str, Any]:
+    events = data.events
+    with_item = events.items >= 0
+    n_pairs = len(np.unique(events.users[with_item].astype(np.int64) * len(data.catalogue.items) + events.items[with_item]))
+    size = len(data.users) * len(data.catalogue.items)
+    kinds = np.bincount(events.kinds, minlength=len(Kind))
+    return {
+        "name": data.name,
+        "users": len(data.users),
+        "items": len(data.catalogue.items),
+        "events": len(events),
+        "pairs": n_pairs,
+        "density": n_pairs / size if size else 0.0,
+        "kinds": {kind.name: int(kinds[kind]) for kind in Kind if kinds[kind]},
+        "first": None if events.times is None or not len(events) else int(events.times.min()),
+        "last": None if events.times is None or not len(events) else int(events.times.max()),
+        "positive": split.positive,
+    }
+
+
+def write_tables(folder: Path, trial: Trial) -> None:
+    """`recommendations.parquet` and `split/*.parquet`: with them anyone can recompute the table."""
+    split = trial.split
+    answers = trial.chosen.answers
+    users: list[str] = []
+    items: list[str] = []
+    ranks: list[int] = []
+    scores: list[float] = []
+    if answers is not None:
+        shown = answers.ranked.items[:, :SHOWN]
+        query, place = np.nonzero(shown >= 0)
+        users = [split.users[int(u)] for u in answers.exam.users[query]]
+        items = [split.items[int(i)] for i in shown[query, place]]
+        ranks = (place + 1).tolist()
+        scores = answers.ranked.scores[:, :SHOWN][query, place].tolist()
+    table = pa.table({
+        "user_id": pa.array(users, pa.string()),
+        "item_id": pa.array(items, pa.string()),
+        "rank": pa.array(ranks, pa.int32()),
+        "score": pa.array(scores, pa.float32()),
+    })  # fmt: skip
+    pq.write_table(table, folder / "recommendations.parquet", compression="zstd")
+    (folder / "split").mkdir()
+    for name, pairs in (("train", split.train_pairs), ("validation", split.validation), ("test", split.test)):
+        _write_pairs(folder / "split" / f"{name}.parquet", pairs, split.users, split.items)
+
+
+def _write_pairs(path: Path, pairs: Pairs, users: Vocabulary, items: Vocabulary) -> None:
+    times = pa.nulls(len(pairs), pa.int64()) if pairs.times is None else pa.array(pairs.times, pa.int64())
+    table = pa.table({
+        "user_id": pa.array([users[int(u)] for u in pairs.users], pa.string()),
+        "item_id": pa.array([items[int(i)] for i in pairs.items], pa.string()),
+        "timestamp": times,
+    })  # fmt: skip
+    pq.write_table(table, path, compression="zstd")
+
+
+def _versions() -> dict[str, str]:
+    known = {"gobelin": importlib.metadata.version("gobelin"), "python": platform.python_version()}
+    return known | {name: importlib.metadata.version(name) for name in VERSIONS}
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: dict(v) if isinstance(v, Mapping) else v for k, v in settings.items()}
+
+
+def _rng(trial: Trial) -> np.random.Generator:
+    return np.random.default_rng([trial.split.seed, 0x60BE])
+

@@ -1,0 +1,1 @@
+"""From a folder or frames to checked values: catalogue, events, splits, health."""

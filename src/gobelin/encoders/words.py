@@ -1,0 +1,113 @@
+"""TF-IDF of words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from annotated_types import Ge
+from scipy.sparse import csr_array
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from gobelin.arrays import Array, Float32
+from gobelin.media.text import compose, words
+from gobelin.protocols import Content, State
+from gobelin.values import Block
+
+
+@dataclass(kw_only=True)
+class Words:
+    """TF-IDF over words, Chinese segmented with jieba: sparse rows of unit length.
+
+    A word weighs (1 + ln tf) (1 + ln((1 + n) / (1 + df))): tf, how often the item says it; df, how many of the n
+    items fitted on hold it.
+
+    All languages of an item are one document. There is no list of stop words: one would be needed for each language,
+    and the inverse document frequency already makes a word that every item holds weigh least.
+
+    fields: what is read. min_df: items that must hold a word (at most the number of items fitted on).
+    max_features: the most frequent words kept. max_characters: of each composed text.
+    Relations: `sentence` also knows that two different words mean the same.
+    """
+
+    modality: ClassVar[str] = "text"
+
+    fields: tuple[str, ...] = ("title", "categories", "text")
+    min_df: Annotated[int, Ge(1)] = 2
+    max_features: Annotated[int, Ge(1)] = 30_000
+    max_characters: Annotated[int, Ge(1)] = 10_000
+    _vocabulary: tuple[str, ...] | None = field(default=None, init=False, repr=False)
+    _idf: Float32[Array, " words"] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def dim(self) -> int | None:
+        """Number of words; None before `fit`."""
+        return None if self._vocabulary is None else len(self._vocabulary)
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The word of each column."""
+        return self._vocabulary or ()
+
+    def fit(self, contents: Iterable[Content], rng: np.random.Generator) -> Self:
+        # CountVectorizer keeps the most frequent words of a corpus in one streamed pass over it
+        counter = CountVectorizer(analyzer=words, dtype=np.float32)
+        try:
+            counts = counter.fit_transform(self._documents(contents))
+        except ValueError:  # no document holds a word
+            self._vocabulary, self._idf = (), np.zeros(0, dtype=np.float32)
+            return self
+        frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+        kept = np.flatnonzero(frequency >= min(self.min_df, counts.shape[0]))
+        if len(kept) > self.max_features:
+            kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[: self.max_features]])
+        names = counter.get_feature_names_out()
+        self._vocabulary = tuple(str(name) for name in names[kept])
+        self._idf = (np.log((1 + counts.shape[0]) / (1 + frequency[kept])) + 1).astype(np.float32)
+        return self
+
+    def transform(self, contents: Iterable[Content]) -> Block:
+        if self._vocabulary is None or self._idf is None:
+            raise RuntimeError("fit comes before transform")
+        documents = list(self._documents(contents))
+        if not self._vocabulary or not documents:
+            values = csr_array((len(documents), len(self._vocabulary)), dtype=np.float32)
+        else:
+            columns = {word: column for column, word in enumerate(self._vocabulary)}
+            weigher = TfidfVectorizer(analyzer=words, vocabulary=columns, sublinear_tf=True, dtype=np.float32)
+            weigher.idf_ = self._idf
+            values = csr_array(weigher.transform(documents))
+        present = np.diff(values.indptr) > 0
+        reasons = tuple(
+            None if here else ("unknown words" if document else "not given")
+            for here, document in zip(present.tolist(), documents, strict=True)
+        )
+        return Block(values, present, reasons)
+
+    def state(self) -> State:
+        return {
+            "fields": list(self.fields),
+            "min_df": self.min_df,
+            "max_features": self.max_features,
+            "max_characters": self.max_characters,
+            "vocabulary": None if self._vocabulary is None else list(self._vocabulary),
+            "idf": self._idf,
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        encoder = cls(
+            fields=tuple(state["fields"]),
+            min_df=state["min_df"],
+            max_features=state["max_features"],
+            max_characters=state["max_characters"],
+        )
+        if state["vocabulary"] is not None:
+            encoder._vocabulary = tuple(state["vocabulary"])
+            encoder._idf = np.asarray(state["idf"], dtype=np.float32)
+        return encoder
+
+    def _documents(self, contents: Iterable[Content]) -> Iterable[str]:
+        return ("\n".join(compose(content, self.fields, self.max_characters)) for content in contents)
+
+

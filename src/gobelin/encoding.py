@@ -1,0 +1,93 @@
+"""The encoders of a recipe, made and sent over a catalogue: one feature table, and what happened on the way."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gobelin import parts, store
+from gobelin import recipe as recipes
+from gobelin.data.dataset import Dataset
+from gobelin.features.cache import Cache
+from gobelin.features.runner import encode_table
+from gobelin.recipe import Recipe
+from gobelin.values import Features, FeatureTable
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """table: all items of the catalogue; encoders: as used (learned ones fitted); reports: by sense, for the report."""
+
+    table: FeatureTable
+    encoders: Mapping[str, Any]
+    reports: Mapping[str, Mapping[str, Any]]
+
+
+def encode(
+    data: Dataset,
+    recipe: Recipe,
+    *,
+    train_rows: np.ndarray,
+    workers: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Encoded:
+    """Every sense of the recipe that the catalogue has. Learned encoders see the train rows only."""
+    encoders: dict[str, Any] = {}
+    for sense, spec in recipe.encoders.items():
+        settings = spec.settings
+        if "categorical" in parts.find("encoders", spec.part).settings and data.settings.categorical:
+            settings.setdefault("categorical", tuple(data.settings.categorical))
+        encoders[sense] = parts.bind("encoders", spec.part, settings)
+    tell = progress or (lambda step, done, total: None)
+    table, reports = encode_table(
+        data.catalogue,
+        encoders,
+        train_rows=train_rows,
+        cache=Cache(),
+        workers=workers or min(os.cpu_count() or 1, 8),
+        progress=lambda p: tell(f"encode {p.name}", p.done, p.total),
+        rng=np.random.default_rng(0),
+    )
+    spoken = {sense: f for sense, f in table.features.items() if f.present.any()}
+    return Encoded(FeatureTable(table.ids, spoken), encoders, {s: r.as_json() for s, r in reports.items()})
+
+
+def encode_to(
+    dataset: Dataset | str | Path,
+    out: str | Path,
+    *,
+    recipe: str = recipes.DEFAULT,
+    settings: Sequence[str] = (),
+    workers: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Mapping[str, Any]]:
+    """`gobelin encode`: OUT/SENSE.parquet (`item_id`, `vector`) for each sense, in the format of a dataset's own features/.
+
+    Learned encoders are fitted on the whole catalogue; items without a sense have no row in its file.
+    """
+    data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
+    every = np.arange(len(data.catalogue.items), dtype=np.int32)
+    woven = encode(data, recipes.load(recipe, settings), train_rows=every, workers=workers, progress=progress)
+    with store.publish(Path(out), kind="vectors") as folder:
+        for sense in woven.table:
+            _write_vectors(folder / f"{sense}.parquet", woven.table[sense])
+    return dict(woven.reports)
+
+
+def _write_vectors(path: Path, features: Features) -> None:
+    kind = pa.list_(pa.float32())
+    schema = pa.schema([("item_id", pa.string()), ("vector", kind)])
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        rows = np.flatnonzero(features.present)
+        for start in range(0, len(rows), 4096):
+            some = rows[start : start + 4096]
+            block = features.values[some]
+            block = np.asarray(block.toarray() if features.sparse else block, dtype=np.float32)
+            vectors = pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), features.dim).cast(kind)
+            ids = pa.array([features.ids[int(row)] for row in some], pa.string())
+            writer.write_table(pa.table([ids, vectors], schema=schema))

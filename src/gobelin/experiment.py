@@ -1,0 +1,203 @@
+"""The flow on one page: data -> split -> encoders -> search -> fit -> rank -> metrics -> report -> run folder."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gobelin import recipe as recipes
+from gobelin import store
+from gobelin.contest import calibration, contenders, evidence, ratings
+from gobelin.contest.bench import Bench
+from gobelin.contest.contenders import Contender, Found
+from gobelin.contest.evidence import Judged, Trial
+from gobelin.data.cleaning import clean
+from gobelin.data.dataset import Dataset
+from gobelin.data.health import check
+from gobelin.data.splits import make_split
+from gobelin.encoding import Encoded, encode
+from gobelin.errors import RecipeError, UserError
+from gobelin.evaluation.report import write_report
+from gobelin.meter import Meter
+from gobelin.recipe import Recipe
+from gobelin.service.run import Run
+from gobelin.service.served import save_model
+from gobelin.values import FeatureTable, Train
+
+Progress = Callable[[str, int, int], None]
+"""Told of (step, done, total) as work goes on; total 0 where it is not known."""
+
+
+def run(
+    dataset: Dataset | str | Path,
+    out: str | Path | None = None,
+    *,
+    recipe: str | Path | Recipe = recipes.DEFAULT,
+    settings: Sequence[str] | Mapping[str, Any] = (),
+    split: str | None = None,
+    seed: int = 0,
+    budget: float | None = None,
+    baselines: bool = True,
+    refit: bool = False,
+    final: bool = True,
+    drop: Mapping[str, float] | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Run:
+    """From a raw data set to an evaluated recommender in the folder `out` (a temporary one where it is None).
+
+    recipe, settings: a preset, a file or a Recipe, and `part.key=value` overrides; split: its kind (time with
+    timestamps, random without); budget: seconds that the search of each model may take; baselines: judge them too;
+    refit: judge a fit on train + validation as well; final: fit the chosen settings on all events, which is what
+    recommends; drop: share of items that lose a sense, by its name or "all" (for robustness studies).
+
+    Raises UserError and its kin for what a person can mend; nothing is left half-written.
+    """
+    tell = progress or (lambda step, done, total: None)
+    asked_recipe = resolved(recipe, settings, split, budget)
+    meter = Meter()
+    with meter.running():
+        trial, woven = contest(
+            dataset, asked_recipe, seed=seed, baselines=baselines, drop=drop, workers=workers, meter=meter, tell=tell
+        )
+        trial.asked = {**trial.asked, "command": command}
+        if baselines:
+            with meter.step("ratings"):
+                trial.ratings = ratings.judge(trial.dataset, seed, asked_recipe)
+        if refit and trial.chosen.answers is not None:
+            with meter.step("refit"):
+                trial.refit = _refitted(trial)
+        with meter.step("report"):
+            report = evidence.report(trial)
+        target = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="gobelin-")) / "run"
+        with store.publish(target, kind="run") as folder:
+            if final:
+                with meter.step("final fit"):
+                    tell("final fit", 0, 0)
+                    _fit_everything(folder / "model", trial, woven, seed)
+            evidence.write_tables(folder, trial)
+            (folder / "recipe.toml").write_text(asked_recipe.as_toml(), encoding="utf-8")
+            report |= meter.as_json()
+            store.write_json(folder / "report.json", report)
+            write_report(report, folder, trial.dataset.catalogue.root)
+    return Run.open(target)
+
+
+def contest(
+    dataset: Dataset | str | Path,
+    recipe: Recipe,
+    *,
+    seed: int,
+    baselines: bool,
+    drop: Mapping[str, float] | None = None,
+    workers: int | None = None,
+    meter: Meter | None = None,
+    tell: Progress = lambda step, done, total: None,
+) -> tuple[Trial, Encoded]:
+    """Everything up to the report: each contender searched on validation, fitted on train, asked once for the test."""
+    meter = meter or Meter()
+    with meter.step("read"):
+        data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
+    with meter.step("check"):
+        tell("check", 0, 0)
+        data, cleaned = clean(data, recipe.clean)
+        health = {**check(data).as_json(), "cleaned": dict(cleaned)}
+    with meter.step("split"):
+        split = make_split(data, None if recipe.split.kind == "auto" else recipe.split.kind, seed, recipe.split.core)
+    with meter.step("encode"):
+        woven = encode(data, recipe, train_rows=split.rows[split.cold == 0], workers=workers, progress=tell)
+    bench = Bench(split, split.train_value(_dropped(woven.table, drop, seed).take(split.rows)))
+    asked = {
+        "dataset": data.name,
+        "command": "",
+        "recipe": recipe.name,
+        "split": split.kind,
+        "seed": seed,
+        "metric": recipe.tune.metric,
+        "drop": dict(drop or {}),
+    }
+    trial = Trial(data, recipe, asked, health, bench, woven.reports)
+    for contender in contenders.line_up(recipe, bench.train.table, baselines=baselines):
+        _compete(trial, contender, meter, tell)
+    return trial, woven
+
+
+def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress) -> None:
+    """Search, fit and ask one contender. A baseline that this log cannot feed (no times, say) is left out and named."""
+    bench, tune = trial.bench, trial.recipe.tune
+    before = dict(meter.seconds)
+    try:
+        with meter.step("search"):
+            found = contenders.search(contender, bench, tune, lambda i, n: tell(f"search {contender.name}", i, n))
+            found, joint = calibration.calibrated(found, bench, tune)
+        with meter.step("fit"):
+            model = contenders.fit(contender, found.settings, bench.train)
+        with meter.step("rank"):
+            answers = evidence.ask(bench, model)
+            if contender.role == "chosen" and joint is not None and answers is not None:
+                trial.joint = joint.with_test(bench, model)
+    except UserError as wrong:
+        if contender.role == "chosen":
+            raise
+        trial.left_out[contender.name] = wrong.given
+        return
+    seconds = {step: meter.seconds[step] - before.get(step, 0.0) for step in ("search", "fit", "rank")}
+    trial.judged[contender.name] = Judged(found, seconds, answers)
+
+
+def _refitted(trial: Trial) -> evidence.Answers | None:
+    """The chosen settings fitted on train and validation together, asked with both as history."""
+    found: Found = trial.chosen.found
+    split = trial.split.refit()
+    bench = Bench(split, split.train_value(trial.bench.train.table))
+    return evidence.ask(bench, contenders.fit(found.contender, found.settings, bench.train))
+
+
+def _fit_everything(folder: Path, trial: Trial, woven: Encoded, seed: int) -> None:
+    """The chosen settings on all events and all items of the catalogue; items without events enter by their content."""
+    data, table, found = trial.dataset, woven.table, trial.chosen.found
+    events = data.events
+    unseen = np.ones(len(table.ids), dtype=bool)
+    unseen[events.items[events.items >= 0]] = False
+    now = None if events.times is None or not len(events) else int(events.times.max()) + 1
+    everything = Train(data.users, table.ids, events.histories(len(data.users)), table, unseen, now)
+    model = contenders.fit(found.contender, found.settings, everything)
+    save_model(folder, model, everything, data, found, woven, seed=seed)
+
+
+def resolved(
+    recipe: str | Path | Recipe, settings: Sequence[str] | Mapping[str, Any], split: str | None, budget: float | None
+) -> Recipe:
+    if isinstance(recipe, Recipe):
+        if settings:
+            raise RecipeError("A made recipe was given with settings.", "one or the other.", "name the recipe instead.")
+        resolved = recipe
+    else:
+        resolved = recipes.load(recipe, settings)
+    if split is not None:
+        resolved = resolved.with_split(split)
+    return resolved if budget is None else resolved.with_budget(budget)
+
+
+def _dropped(table: FeatureTable, drop: Mapping[str, float] | None, seed: int) -> FeatureTable:
+    """A random share of items loses a sense, or (by the name "all") every sense at once."""
+    if not drop:
+        return table
+    rng = np.random.default_rng([seed, 0xD20B])
+    away: dict[str, np.ndarray] = {}
+    for name, share in drop.items():
+        if name != "all" and name not in table:
+            raise UserError(
+                f"--drop names {name!r}, which is no sense of this run.",
+                "one of " + ", ".join([*table, "all"]) + ".",
+                "name a sense of the recipe.",
+            )
+        if not 0 <= share <= 1:
+            raise UserError(f"--drop {name}={share}.", "a share between 0 and 1.", "e.g. --drop image=0.5.")
+        rows = rng.random(len(table.ids)) < share
+        for sense in tuple(table) if name == "all" else (name,):
+            away[sense] = away.get(sense, np.zeros(len(rows), dtype=bool)) | rows
+    return table.without(away)

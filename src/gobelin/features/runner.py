@@ -1,0 +1,342 @@
+"""Streams a catalogue's content through encoders into a FeatureTable, and tells what was encoded, cached and absent."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from gobelin.arrays import Array, Bool, Float32, Int32, Int64, Rows
+from gobelin.errors import RecipeError, UserError
+from gobelin.features.cache import Cache, Vectors, key_of
+from gobelin.features.shards import KEY, sortable
+from gobelin.features.workers import Batch, encode_batches
+from gobelin.protocols import Content, Encoder, Learned
+from gobelin.values import Block, Features, FeatureTable, Vocabulary
+
+BATCH = 32  # pieces that travel together
+_CHUNK = 1024  # items whose keys are looked up together, and rows that are pooled together
+_MAPPED = 256 << 20  # bytes from which a table lies in a mapped file
+_PASSING = {"missing", "unreadable", "too large", "crashed"}  # not a property of the bytes: asked again next time
+NOT_GIVEN = "not given"
+
+
+class Source(Protocol):
+    """What the runner needs of a catalogue."""
+
+    @property
+    def items(self) -> Vocabulary: ...
+
+    @property
+    def vectors(self) -> Mapping[str, Features]: ...
+
+    def contents(self, rows: Iterable[int] | None = None) -> Iterator[Content]: ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one encoder is. done, total: items; encoded: pieces that the cache lacked; seconds: since it began."""
+
+    name: str
+    done: int
+    total: int
+    encoded: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Items a second."""
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to go at this rate; None before anything is done."""
+        return (self.total - self.done) / self.rate if self.rate > 0 else None
+
+
+@dataclass(frozen=True)
+class EncodingReport:
+    """What became of one sense. items, present, absent count items (absent by its reason, items without content as
+    "not given"); encoded and cached count distinct pieces (0 for an encoder that is fitted: nothing is cached).
+
+    notes: shards set aside. columns: what an encoder that recognises columns says of each.
+    """
+
+    name: str
+    modality: str
+    dim: int
+    items: int
+    present: int
+    encoded: int = 0
+    cached: int = 0
+    absent: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    columns: Sequence[Mapping[str, Any]] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "modality": self.modality,
+            "dim": self.dim,
+            "items": self.items,
+            "present": self.present,
+            "encoded": self.encoded,
+            "cached": self.cached,
+            "absent": dict(self.absent),
+            "seconds": round(self.seconds, 3),
+            **({"notes": list(self.notes)} if self.notes else {}),
+            **({"columns": [dict(c) for c in self.columns]} if self.columns else {}),
+        }
+
+
+def encode_table(
+    catalogue: Source,
+    encoders: Mapping[str, Encoder | Learned],
+    *,
+    train_rows: Rows | None = None,
+    cache: Cache | None = None,
+    workers: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[FeatureTable, Mapping[str, EncodingReport]]:
+    """Every sense of every item, under the names of `encoders`, then the user's own vectors under theirs.
+
+    train_rows: catalogue rows on which learned encoders are fitted (all where None); a learned encoder that is fitted
+    already (`dim` is known) is used as it is. cache: None keeps nothing. workers: processes for encoders that read
+    pieces. rng: for learned encoders; needed where there is one to fit.
+    Raises RecipeError where an encoder takes the name of the user's own vectors.
+    """
+    taken = sorted(set(encoders) & set(catalogue.vectors))
+    if taken:
+        raise RecipeError(
+            f"The encoder {taken[0]!r} has the name of your own vectors features/{taken[0]}.parquet.",
+            "a name of its own for each sense.",
+            "rename the encoder in the recipe, or the file.",
+        )
+    features: dict[str, Features] = {}
+    reports: dict[str, EncodingReport] = {}
+    for name, encoder in encoders.items():
+        if isinstance(encoder, Learned):
+            features[name], reports[name] = _learned(name, encoder, catalogue, train_rows, progress, rng)
+        elif cache is None:
+            with TemporaryDirectory(prefix="gobelin-", ignore_cleanup_errors=True) as folder:
+                features[name], reports[name] = _pieces(name, encoder, catalogue, Cache(folder), workers, progress)
+        else:
+            features[name], reports[name] = _pieces(name, encoder, catalogue, cache, workers, progress)
+    for name, own in catalogue.vectors.items():
+        features[name] = own if own.ids == catalogue.items else _aligned(own, catalogue.items)
+        reports[name] = _own_report(features[name])
+    return FeatureTable(catalogue.items, features), reports
+
+
+def _pieces(
+    name: str,
+    encoder: Encoder,
+    catalogue: Source,
+    cache: Cache,
+    workers: int,
+    progress: Callable[[Progress], None] | None,
+) -> tuple[Features, EncodingReport]:
+    begun = time.monotonic()
+    store = cache.vectors(encoder.fingerprint(), encoder.dim)
+    scan = _Scan(encoder, store, catalogue.contents(), len(catalogue.items))
+    encoded = 0
+    passing: dict[bytes, str] = {}
+
+    def tell(done: int) -> None:
+        if progress is not None:
+            progress(Progress(name, done, scan.total, encoded, time.monotonic() - begun))
+
+    for batch, block in encode_batches(encoder, scan.batches(), workers):
+        _keep(store, batch, block, passing)
+        encoded += len(batch)
+        tell(max(scan.seen - (scan.asked - encoded), 0))
+    store.flush()
+    values, present, absent = _pool(scan, store, cache, passing)
+    tell(scan.total)
+    features = Features(name, encoder.modality, catalogue.items, values, present)
+    return features, EncodingReport(
+        name=name,
+        modality=encoder.modality,
+        dim=encoder.dim,
+        items=scan.total,
+        present=int(present.sum()),
+        encoded=encoded,
+        cached=scan.distinct() - encoded,
+        absent=absent,
+        seconds=time.monotonic() - begun,
+        notes=tuple(store.damage),
+    )
+
+
+class _Scan:
+    """One pass over the content: which pieces each item has, by key, and batches of those that nobody has encoded."""
+
+    def __init__(self, encoder: Encoder, store: Vectors, contents: Iterator[Content], total: int) -> None:
+        self.encoder, self.store, self.contents, self.total = encoder, store, contents, total
+        self.seen = self.asked = 0  # items read; pieces among them that the cache lacks
+        self.keys: list[bytes] = []  # joined by chunk: KEY bytes a piece
+        self.rows: list[Array] = []  # item row of each piece, by chunk
+        self.missing: dict[int, str] = {}  # row -> why none of its pieces has a key
+
+    def batches(self) -> Iterator[Batch]:
+        waiting: list[tuple[bytes, str | Path]] = []
+        handed: set[bytes] = set()
+        while chunk := list(islice(self.contents, _CHUNK)):
+            pieces, keys, rows = self._read(chunk)
+            self.seen += len(chunk)
+            found = self.store.find(np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY))
+            self.keys.append(b"".join(keys))
+            self.rows.append(np.array(rows, dtype=np.int64))
+            for i in np.flatnonzero(found < 0).tolist():
+                if keys[i] not in handed:
+                    handed.add(keys[i])
+                    self.asked += 1
+                    waiting.append((keys[i], pieces[i]))
+            while len(waiting) >= BATCH:
+                yield _batch(waiting[:BATCH])
+                waiting = waiting[BATCH:]
+        if waiting:
+            yield _batch(waiting)
+
+    def joined(self) -> tuple[Array, Int64[Array, " pieces"]]:
+        """Keys (pieces, KEY) uint8 and the item row of each, in the order of the catalogue."""
+        keys = np.frombuffer(b"".join(self.keys), dtype=np.uint8).reshape(-1, KEY)
+        return keys, np.concatenate(self.rows) if self.rows else np.zeros(0, dtype=np.int64)
+
+    def distinct(self) -> int:
+        return len(np.unique(sortable(self.joined()[0])))
+
+    def _read(self, chunk: Sequence[Content]) -> tuple[list[str | Path], list[bytes], list[int]]:
+        pieces: list[str | Path] = []
+        keys: list[bytes] = []
+        rows: list[int] = []
+        fingerprint = self.encoder.fingerprint()
+        for row, content in enumerate(chunk, start=self.seen):
+            why = NOT_GIVEN
+            for piece in self.encoder.pieces(content):
+                try:
+                    keys.append(key_of(fingerprint, piece))
+                except (FileNotFoundError, NotADirectoryError):
+                    why = "missing"
+                    continue
+                except OSError:
+                    why = "unreadable"
+                    continue
+                pieces.append(piece)
+                rows.append(row)
+            if not rows or rows[-1] != row:
+                self.missing[row] = why
+        return pieces, keys, rows
+
+
+def _batch(part: Sequence[tuple[bytes, str | Path]]) -> Batch:
+    keys = np.frombuffer(b"".join(key for key, _ in part), dtype=np.uint8).reshape(-1, KEY)
+    return Batch(keys, tuple(piece for _, piece in part))
+
+
+def _keep(store: Vectors, batch: Batch, block: Block, passing: dict[bytes, str]) -> None:
+    if block.values.shape != (len(batch), store.dim) or isinstance(block.values, csr_array):
+        raise TypeError(f"an encoder of pieces gives dense ({len(batch)}, {store.dim}); this one {block.values.shape}")
+    reasons = block.reasons or tuple(None if p else "empty" for p in block.present.tolist())
+    why = [None if p else (reason or "empty") for p, reason in zip(block.present.tolist(), reasons, strict=True)]
+    lasting = np.array([reason not in _PASSING for reason in why], dtype=bool)
+    for i in np.flatnonzero(~lasting).tolist():
+        passing[batch.keys[i].tobytes()] = str(why[i])
+    if lasting.any():
+        values = np.where(block.present[:, None], block.values, 0).astype(np.float32)
+        store.add(batch.keys[lasting], values[lasting], [w for w, kept in zip(why, lasting, strict=True) if kept])
+
+
+def _pool(
+    scan: _Scan, store: Vectors, cache: Cache, passing: Mapping[bytes, str]
+) -> tuple[Float32[Array, "items dim"], Bool[Array, " items"], dict[str, int]]:
+    """The mean of each item's present pieces, in their order; why the others are absent."""
+    keys, rows = scan.joined()
+    large = scan.total * store.dim * 4 > _MAPPED
+    values = cache.scratch((scan.total, store.dim)) if large else np.zeros((scan.total, store.dim), dtype=np.float32)
+    counts = np.zeros(scan.total, dtype=np.int32)
+    why: dict[int, str] = dict(scan.missing)
+    bounds = np.searchsorted(rows, np.arange(0, scan.total + _CHUNK, _CHUNK))
+    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        position = store.find(keys[begin:end])
+        found, reasons = store.read(np.maximum(position, 0)) if len(store) else (np.zeros((end - begin, store.dim)), [])
+        for i, row in enumerate(rows[begin:end].tolist()):
+            reason = reasons[i] if position[i] >= 0 else passing.get(keys[begin + i].tobytes(), "missing")
+            if reason is None:
+                values[row] += found[i]
+                counts[row] += 1
+            else:
+                why.setdefault(row, reason)
+    for row in np.flatnonzero(counts > 1).tolist():
+        values[row] /= counts[row]
+    present = counts > 0
+    absent = Counter(why.get(row, NOT_GIVEN) for row in np.flatnonzero(~present).tolist())
+    return values, present, dict(sorted(absent.items()))
+
+
+def _learned(
+    name: str,
+    encoder: Learned,
+    catalogue: Source,
+    train_rows: Int32[Array, " rows"] | None,
+    progress: Callable[[Progress], None] | None,
+    rng: np.random.Generator | None,
+) -> tuple[Features, EncodingReport]:
+    begun, total = time.monotonic(), len(catalogue.items)
+    if getattr(encoder, "dim", None) is None:
+        if rng is None:
+            raise UserError(f"The encoder {name!r} learns, and no generator was given.", "rng.", "pass rng=.")
+        encoder.fit(catalogue.contents(None if train_rows is None else train_rows.tolist()), rng)
+    blocks: list[Block] = []
+    contents, done = catalogue.contents(), 0
+    while chunk := list(islice(contents, 4 * _CHUNK)):
+        blocks.append(encoder.transform(chunk))
+        done += len(chunk)
+        if progress is not None:
+            progress(Progress(name, done, total, 0, time.monotonic() - begun))
+    values = _stack([block.values for block in blocks])
+    present = np.concatenate([block.present for block in blocks]) if blocks else np.zeros(0, dtype=bool)
+    reasons = [reason for block in blocks for reason in (block.reasons or (None,) * len(block.present))]
+    absent = Counter(reason or NOT_GIVEN for reason, here in zip(reasons, present.tolist(), strict=True) if not here)
+    describe = getattr(encoder, "describe", None)
+    report = EncodingReport(
+        name=name,
+        modality=encoder.modality,
+        dim=int(values.shape[1]),
+        items=total,
+        present=int(present.sum()),
+        absent=dict(sorted(absent.items())),
+        columns=() if describe is None else describe(),
+    )
+    features = Features(name, encoder.modality, catalogue.items, values, present)
+    return features, replace(report, seconds=time.monotonic() - begun)
+
+
+def _stack(values: Sequence[Any]) -> Any:
+    if not values:
+        return np.zeros((0, 0), dtype=np.float32)
+    if isinstance(values[0], csr_array):
+        return values[0] if len(values) == 1 else csr_array(vstack(values, format="csr"))
+    return np.concatenate(values)
+
+
+def _aligned(own: Features, items: Vocabulary) -> Features:
+    """Own vectors of another vocabulary, joined by id: an item without one is absent."""
+    rows = own.ids.rows(items)
+    if not len(own.ids):
+        return replace(own, ids=items, values=np.zeros((len(items), own.dim), np.float32), present=rows >= 0)
+    moved = own.take(np.maximum(rows, 0), items)
+    return replace(moved, present=moved.present & (rows >= 0))
+
+
+def _own_report(own: Features) -> EncodingReport:
+    present = int(own.present.sum())
+    absent = {NOT_GIVEN: len(own.present) - present} if present < len(own.present) else {}
+    return EncodingReport(own.name, own.modality, own.dim, len(own.present), present, absent=absent)

@@ -1,0 +1,106 @@
+"""ALS: implicit matrix factorisation by alternating least squares."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Self
+
+import numpy as np
+from annotated_types import Ge, Gt
+from scipy.sparse import csr_array
+
+from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.models._fitted import remade, state_of
+from gobelin.models._folding import fold
+from gobelin.models._sparse import transposed
+from gobelin.parts import Grid
+from gobelin.protocols import Monitor, State
+from gobelin.values import Queries, Train
+
+STEPS = 3  # of conjugate gradients in each half of an iteration: they go on where the last iteration ended
+ASK_EVERY = 3  # iterations between two questions to the monitor
+PATIENCE = 2  # questions without a better answer that end the fit
+
+
+@dataclass(kw_only=True)
+class Als:
+    """Implicit matrix factorisation: min sum_ui c_ui (p_ui - z_u'y_i)^2 + l (|Z|^2 + |Y|^2) (Hu, Koren, Volinsky 2008).
+
+    p is 1 where the log has the pair and 0 elsewhere; c = 1 + alpha x weight where it has, 1 elsewhere. Halves are
+    solved in turn by a few conjugate-gradient steps over all rows at once (Takács et al. 2011).
+
+    factors: length of the vectors. regularisation: l, the same for every row. alpha: how much more a pair of the log
+    counts than one outside. iterations: at most; with a monitor the best of every third one is kept, and the fit ends
+    when two questions in a row brought nothing better.
+
+    No user is stored: a history is folded in by the normal equations of its row, to convergence, whoever asks.
+    An empty history scores zero everywhere: its answer is the prior of whoever asks.
+    """
+
+    regularisation: Annotated[float, Gt(0), Grid(1, 3, 10, 20, 30, 50, 100, 200)] = 30.0
+    alpha: Annotated[float, Gt(0), Grid(1, 3, 10, 30, 100)] = 10.0
+    factors: Annotated[int, Ge(1), Grid(32, 64, 128, 256, 512)] = 128
+    iterations: Annotated[int, Ge(1)] = 15
+    _items: Float32[Array, "items factors"] = field(init=False, repr=False, compare=False)
+
+    def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
+        x = train.matrix()
+        by_item = transposed(x)
+        people = np.zeros((x.shape[0], self.factors), dtype=np.float32)
+        self._items = rng.standard_normal((x.shape[1], self.factors), dtype=np.float32) / np.float32(
+            10 * np.sqrt(self.factors)
+        )
+        best, liked, since = self._items, -np.inf, 0
+        for iteration in range(1, self.iterations + 1):
+            people = self._half(x, self._items, people)
+            self._items = self._half(by_item, people, self._items)
+            if monitor is None or (iteration % ASK_EVERY and iteration != self.iterations):
+                continue
+            value = monitor(self)
+            if value > liked:
+                best, liked, since = self._items, value, 0
+            else:
+                since += 1
+                if since == PATIENCE:
+                    break
+        if monitor is not None:
+            self._items = best
+        return self
+
+    def _half(
+        self, log: csr_array, vectors: Float32[Array, "columns factors"], start: Float32[Array, "rows factors"]
+    ) -> Float32[Array, "rows factors"]:
+        return fold(*self._row_problem(log), vectors, self._prior(vectors), start, steps=STEPS)
+
+    def _row_problem(self, log: csr_array) -> tuple[csr_array, Float32[Array, " pairs"]]:
+        extra = csr_array((np.float32(self.alpha) * log.data, log.indices, log.indptr), shape=log.shape)
+        return extra, 1 + extra.data
+
+    def _prior(self, vectors: Float32[Array, "columns factors"]) -> Float32[Array, "factors factors"]:
+        return vectors.T @ vectors + np.float32(self.regularisation) * np.eye(self.factors, dtype=np.float32)
+
+    def query_vectors(self, queries: Queries) -> Float32[Array, "queries factors"]:
+        log = queries.histories.matrix(len(self._items), now=queries.now)
+        return fold(*self._row_problem(log), self._items, self._prior(self._items))
+
+    def item_vectors(self) -> Float32[Array, "items factors"]:
+        return self._items
+
+    def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
+        items = self._items if candidates is None else self._items[candidates]
+        return self.query_vectors(queries) @ items.T
+
+    def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
+        """Cosine of the items' vectors; 0 to itself."""
+        length = np.sqrt(np.einsum("ij,ij->i", self._items, self._items))
+        unit = self._items / np.maximum(length, np.float32(1e-12))[:, None]
+        alike = unit[items] @ unit.T
+        alike[np.arange(len(items)), items] = 0
+        return alike
+
+    def state(self) -> State:
+        return state_of(self, items=self._items)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        model = remade(cls, state)
+        model._items = np.asarray(state["items"])
+        return model

@@ -1,0 +1,184 @@
+"""weave: the closed-form model that reconstructs the log and what every sense says of the items at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self
+
+import numpy as np
+from annotated_types import Ge, Gt
+from scipy.sparse import csr_array
+
+from gobelin.arrays import Array, Float32, Int32, Int64, ItemSquare, Scores
+from gobelin.models._linear import score_linear
+from gobelin.models._loom import Loom
+from gobelin.models._transfer import Kernels, Mixture
+from gobelin.parts import Grid
+from gobelin.protocols import Monitor, State
+from gobelin.values import Queries, Train
+
+
+@dataclass(frozen=True)
+class _Woven:
+    """A fitted weave. solved, rest: rows of the items; matrix: (solved, solved); weaves: rest as mixtures of solved."""
+
+    solved: Int64[Array, " solved"]
+    rest: Int64[Array, " rest"]
+    matrix: ItemSquare
+    weaves: Mixture
+    n_items: int
+
+
+@dataclass(kw_only=True)
+class Weave:
+    """Log and content woven in closed form: min ||X - XB||^2 + sum a_m ||F_m' - F_m' B||^2 + l ||B||^2, diag(B) = 0.
+
+    With G = X'X + sum a_m K_m + l I and P = G^-1, B = I - P / diag(P) (EASE, Steck 2019; side information, Jeunen,
+    Van Balen, Goethals 2020). A score is a sum over the history, and each column of B is linear in its right-hand
+    side, so shares of events and of senses are exact. Items without events (or with fewer than `least_events`) are
+    mixtures of the others by kernel ridge regression from content, as columns and as rows.
+
+    weight: a_m of each sense, in units of the log (0 leaves it out). tau: of the kernel exp((cos - 1) / tau) of each
+    sense; 0 takes the cosine itself. regularisation: l. user_power: b, a user with n events counts n^-b.
+    item_power: p, X is taken as X D^-p with D the events of each item. head: output scale D^head, what popular items
+    get for being popular. log_blend: how much of the log-only matrix of the same settings is added: it keeps the
+    head, and carries items that content does not reach. fill: an item lacking a sense gets the mean of that many
+    neighbours in the log (0: its row is left out). most_items: the closed form is solved for at most so many items,
+    the most frequent; the rest go the way of new items. cold_*: of the regression, judged on items held out whole.
+
+    Memory: about four items x items float32 arrays. Relations: no sense, p = head = log_blend = 0 is EASE.
+    """
+
+    weight: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.3, 1, 3, 10, 30, 100)] = field(
+        default_factory=dict
+    )
+    tau: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.2, 0.5, 1)] = field(default_factory=dict)
+    regularisation: Annotated[float, Gt(0), Grid(20, 50, 100, 200, 500, 1000)] = 100.0
+    head: Annotated[float, Grid(-0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4)] = 0.1
+    item_power: Annotated[float, Ge(0), Grid(0, 0.1, 0.2, 0.3)] = 0.1
+    user_power: Annotated[float, Ge(0), Grid(0, 0.25, 0.5, 0.75, 1)] = 0.5
+    log_blend: Annotated[float, Ge(0), Grid(0, 0.2, 0.4, 0.8, 1.6)] = 0.0
+    fill: Annotated[int, Ge(0), Grid(0, 10)] = 0
+    least_events: Annotated[int, Ge(1)] = 1
+    most_items: Annotated[int, Gt(0)] = 12_000
+    cold_weight: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.3, 1, 3, stage="cold")] = field(
+        default_factory=dict
+    )
+    cold_ridge: Annotated[float, Gt(0), Grid(0.3, 1, 3, 10, 30, stage="cold")] = 1.0
+    cold_scale: Annotated[float, Gt(0)] = 1.0
+    _fitted: _Woven | None = field(default=None, init=False, repr=False)
+    _loom: Loom | None = field(default=None, init=False, repr=False, compare=False)
+    _kernels: Kernels | None = field(default=None, init=False, repr=False, compare=False)
+
+    def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
+        loom = self._loom if self._loom is not None and self._loom.train is train else self._dress(train)
+        senses = self._senses(train)
+        matrix = self._closed(loom, senses)
+        rest = np.setdiff1d(np.arange(len(train.items)), loom.rows)
+        if self._kernels is None or self._kernels.shape != (len(rest), len(loom.rows)):
+            self._kernels = Kernels(train.table, loom.rows, rest)
+        weights = {sense: self.cold_weight.get(sense, 1.0) for sense in train.table}
+        weaves = self._kernels.mixture(weights, self.cold_ridge)
+        self._fitted = _Woven(loom.rows, rest, matrix, weaves, len(train.items))
+        return self
+
+    def _dress(self, train: Train) -> Loom:
+        counts = np.where(train.cold, -1, train.counts())
+        order = np.lexsort((np.arange(len(counts)), -counts))
+        kept = order[: self.most_items]
+        rows = np.sort(kept[counts[kept] >= self.least_events])
+        self._kernels = None
+        self._loom = Loom(train, rows.astype(np.int64))
+        return self._loom
+
+    def _senses(self, train: Train) -> dict[str, tuple[float, float]]:
+        """Active senses: (a, tau)."""
+        pairs = {s: (self.weight.get(s, 1.0), self.tau.get(s, 0.5)) for s in train.table}
+        return {s: pair for s, pair in pairs.items() if pair[0] > 0}
+
+    def _closed(self, loom: Loom, senses: Mapping[str, tuple[float, float]]) -> ItemSquare:
+        b = _weights(loom.inverse(self.user_power, self.item_power, self.regularisation, senses, self.fill))
+        if self.log_blend and senses:
+            alone = _weights(loom.inverse(self.user_power, self.item_power, self.regularisation, {}, 0))
+            b += np.float32(self.log_blend) * alone
+        popular = np.maximum(loom.counts, 1)
+        if self.item_power:  # B was found for X D^-p: bring its rows back to the units of X
+            b *= popular[:, None] ** np.float32(-self.item_power)
+        if self.head:
+            b *= popular[None, :] ** np.float32(self.head)
+        return b
+
+    def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
+        f = self._ready()
+        history = queries.histories.matrix(f.n_items, now=queries.now)
+        solved = history[:, f.solved]
+        if len(f.rest) and history[:, f.rest].nnz:
+            solved = solved + csr_array(history[:, f.rest] @ f.weaves) if isinstance(f.weaves, csr_array) else (
+                solved.toarray() + history[:, f.rest] @ f.weaves
+            )
+        if candidates is None and not len(f.rest):
+            return np.asarray(solved @ f.matrix, dtype=np.float32)
+        wanted = np.arange(f.n_items) if candidates is None else candidates.astype(np.int64)
+        place = np.full(f.n_items, -1, dtype=np.int64)
+        place[f.solved] = np.arange(len(f.solved))
+        place[f.rest] = np.arange(len(f.rest))
+        is_rest = np.zeros(f.n_items, dtype=bool)
+        is_rest[f.rest] = True
+        out = np.zeros((len(queries), len(wanted)), dtype=np.float32)
+        far = is_rest[wanted]
+        if far.any():
+            whole = np.asarray(solved @ f.matrix, dtype=np.float32)
+            out[:, ~far] = whole[:, place[wanted[~far]]]
+            out[:, far] = np.float32(self.cold_scale) * (f.weaves[place[wanted[far]]] @ whole.T).T
+        else:
+            out[:] = solved @ f.matrix[:, place[wanted]]
+        return out
+
+    def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
+        return self.score(Queries.of([[int(i)] for i in items]))
+
+    def _ready(self) -> _Woven:
+        assert self._fitted is not None, "fit before scoring"
+        return self._fitted
+
+    def reuse(self, other: "Weave") -> None:
+        """Take over what another weave has computed from the same train value (a search tries many settings)."""
+        if (self.least_events, self.most_items) == (other.least_events, other.most_items):
+            self._loom, self._kernels = other._loom, other._kernels
+
+    @classmethod
+    def plain(cls, settings: Mapping[str, Any], train: Train) -> dict[str, Any]:
+        """The same model said in the simplest way: what changes nothing on this data is left at its first value."""
+        said = dict(settings)
+        active = {s: a for s, a in dict(said.get("weight", {})).items() if s in train.table and a > 0}
+        said["weight"] = active
+        said["tau"] = {s: t for s, t in dict(said.get("tau", {})).items() if s in active}
+        if not active:
+            said["log_blend"] = said["fill"] = 0
+        warm = ~train.cold
+        if all(train.table[s].present[warm].all() for s in active):
+            said["fill"] = 0
+        if not train.cold.any() and train.counts().min(initial=1) >= said.get("least_events", 1):
+            said = {name: value for name, value in said.items() if not name.startswith("cold_")}
+        return said
+
+    def state(self) -> State:
+        f = self._ready()
+        settings = {"cold_scale": self.cold_scale}
+        return {**settings, "solved": f.solved, "rest": f.rest, "matrix": f.matrix, "weaves": f.weaves,
+                "n_items": f.n_items}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        model = cls(cold_scale=state["cold_scale"])
+        model._fitted = _Woven(
+            np.asarray(state["solved"]), np.asarray(state["rest"]), np.asarray(state["matrix"]),
+            state["weaves"], int(state["n_items"]),
+        )
+        return model
+
+
+def _weights(p: ItemSquare) -> ItemSquare:
+    """B = I - P / diag(P): B[i, j] is what item i says for item j. A new array; P stays the loom's."""
+    b = p * (-1 / np.diag(p))[None, :]
+    b[np.diag_indices(len(b))] = 0
+    return np.asarray(b, dtype=np.float32)

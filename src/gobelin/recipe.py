@@ -1,0 +1,201 @@
+"""A recipe: which parts, with which settings, searched how. TOML in, one checked value out.
+
+Presets lie in `recipes/*.toml`; the first line of each is the command that runs it. The name of any model part is a
+recipe too: the default one with that model in the place of `weave`.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from gobelin import parts
+from gobelin.data.cleaning import CleaningRules
+from gobelin.errors import RecipeError, UnknownName, nearest
+
+DEFAULT = "weave"
+
+
+class PartSpec(BaseModel):
+    """A part by name; every other key is a setting of that part."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    part: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitSpec(_Table):
+    """kind: "auto" is time with timestamps, random without. core: smallest number of positives (random, cold-items)."""
+
+    kind: Literal["auto", "time", "random", "leave-last", "cold-items", "given", "none"] = "auto"
+    core: int = Field(default=5, ge=1)
+
+
+class TuneSpec(_Table):
+    """How every model is searched: the same number of fits and the same seconds for each.
+
+    metric: what validation judges by. most_items: a larger catalogue is searched on its most frequent items.
+    """
+
+    metric: str = "recall+ndcg@20"
+    trials: int = Field(default=40, ge=1)
+    seconds: float = Field(default=300, gt=0)
+    most_items: int = Field(default=4_000, ge=50)
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        names, _, k = value.partition("@")
+        if not k.isdigit() or not set(names.split("+")) <= {"recall", "ndcg", "mrr", "hit_rate", "precision"}:
+            raise ValueError('a metric such as "recall@20", "ndcg@10" or their mean "recall+ndcg@20" is needed')
+        return value
+
+
+class ReportSpec(_Table):
+    """people: sample people shown. resamples: of the bootstrap behind every interval."""
+
+    people: int = Field(default=6, ge=0)
+    resamples: int = Field(default=1_000, ge=100)
+
+
+class Recipe(_Table):
+    """The whole of a run that is not the data. `ablations`: the chosen model also with fewer senses, each searched."""
+
+    name: str = DEFAULT
+    encoders: Mapping[str, PartSpec]
+    model: PartSpec
+    baselines: Mapping[str, PartSpec] = Field(default_factory=dict)
+    ablations: bool = True
+    split: SplitSpec = SplitSpec()
+    tune: TuneSpec = TuneSpec()
+    clean: CleaningRules = CleaningRules()
+    report: ReportSpec = ReportSpec()
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> Self:
+        for spec in self.encoders.values():
+            parts.find("encoders", spec.part)
+        for spec in (self.model, *self.baselines.values()):
+            parts.find("models", spec.part)
+        return self
+
+    def with_split(self, kind: str) -> "Recipe":
+        return _checked({**self.model_dump(), "split": {**self.split.model_dump(), "kind": kind}})
+
+    def with_budget(self, seconds: float) -> "Recipe":
+        return _checked({**self.model_dump(), "tune": {**self.tune.model_dump(), "seconds": seconds}})
+
+    def as_toml(self) -> str:
+        return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+
+
+def presets() -> list[str]:
+    folder = resources.files("gobelin") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def summary(name: str) -> str:
+    """The second line of a preset: what it is."""
+    lines = (resources.files("gobelin") / "recipes" / f"{name}.toml").read_text(encoding="utf-8").splitlines()
+    return lines[1].removeprefix("#").strip()
+
+
+def load(name: str | Path = DEFAULT, overrides: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
+    """The recipe of that name or file, with `part.key=value` overrides; every mistake is one RecipeError."""
+    table = _table(str(name))
+    pairs = overrides.items() if isinstance(overrides, Mapping) else [_parse(one) for one in overrides]
+    for dotted, value in pairs:
+        _put(table, dotted, value)
+    return _checked(table)
+
+
+def _table(name: str) -> dict[str, Any]:
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise RecipeError(f"There is no recipe file {name}.", "a TOML file.", "check the path.")
+        table = _read(path.read_text(encoding="utf-8"), name)
+        table.setdefault("name", path.stem)
+        return table
+    folder = resources.files("gobelin") / "recipes"
+    if name in presets():
+        table = _read((folder / f"{name}.toml").read_text(encoding="utf-8"), name)
+        return {"name": name, **table}
+    models = [part.name for part in parts.named("models")]
+    if name in models:
+        table = _read((folder / f"{DEFAULT}.toml").read_text(encoding="utf-8"), DEFAULT)
+        return {**table, "name": name, "model": {"part": name}}
+    known = sorted({*presets(), *models})
+    raise UnknownName(
+        f"There is no recipe {name!r}.{nearest(name, known)}",
+        "one of " + ", ".join(known) + ", or a .toml file.",
+        "run `gobelin parts recipes` to see them.",
+    )
+
+
+def _read(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as wrong:
+        raise RecipeError(f"The recipe {name} is not TOML: {wrong}.", "a TOML file.", "correct that line.") from wrong
+
+
+def _parse(text: str) -> tuple[str, Any]:
+    dotted, equals, value = text.partition("=")
+    if not equals or not dotted.strip():
+        raise RecipeError(f"--set {text!r} has no '='.", "part.key=value.", "e.g. --set model.regularisation=100.")
+    try:
+        return dotted.strip(), tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        return dotted.strip(), value.strip()  # a bare word is text
+
+
+def _put(table: dict[str, Any], dotted: str, value: Any) -> None:
+    *path, last = dotted.split(".")
+    for step in path:
+        below = table.setdefault(step, {})
+        if not isinstance(below, dict):
+            raise RecipeError(f"{dotted}: {step} is a value, not a table.", "part.key=value.", "see the recipe's keys.")
+        table = below
+    table[last] = value
+
+
+def _checked(table: Mapping[str, Any]) -> Recipe:
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as wrong:
+        told = []
+        for error in wrong.errors():
+            where = ".".join(str(step) for step in error["loc"])
+            if error["type"] == "extra_forbidden":
+                told.append(f"there is no key {where!r}.{nearest(where.split('.')[-1], _keys())}")
+            else:
+                told.append(f"{where}: {error['msg']}")
+        raise RecipeError(
+            "The recipe cannot be used: " + "; ".join(told) + ".",
+            "the keys " + ", ".join(Recipe.model_fields) + ".",
+            "correct the recipe or --set.",
+        ) from wrong
+
+
+def _keys() -> list[str]:
+    nested = [*SplitSpec.model_fields, *TuneSpec.model_fields, *ReportSpec.model_fields, *CleaningRules.model_fields]
+    return [*Recipe.model_fields, *nested]
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return [_without_none(v) for v in value] if isinstance(value, list) else value

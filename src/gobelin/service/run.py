@@ -1,0 +1,203 @@
+"""A finished run: its report, and answers from the model fitted on everything."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from gobelin import ranking, store
+from gobelin.arrays import Array, Bool, Float32, Int32
+from gobelin.errors import UserError
+from gobelin.protocols import Content, ItemSimilarities, Recommender
+from gobelin.service import wishes
+from gobelin.service.served import Served, load_model
+from gobelin.values import Histories, Queries, Ranked, Wish
+from gobelin.values.vocabulary import tie_hash
+
+USERS_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, opened: `report` (the numbers), `recommend`, `similar`. The model is read when first asked."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Raises UserError where the folder is no run, StoreError where it is damaged or from a later version."""
+        store.open_folder(Path(folder), kind="run")
+        return cls(Path(folder))
+
+    @cached_property
+    def report(self) -> Mapping[str, Any]:
+        """`report.json` as it was written."""
+        found: dict[str, Any] = json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
+        return found
+
+    @cached_property
+    def served(self) -> Served:
+        return load_model(self.folder)
+
+    def recommend(
+        self,
+        *,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        text: str | None = None,
+        image: str | Path | None = None,
+        attributes: Mapping[str, str] | None = None,
+        k: int = 10,
+        candidates: Sequence[str] | None = None,
+        include_seen: bool = False,
+        at: int | None = None,
+    ) -> pd.DataFrame:
+        """The best k items, best first, as rank, item_id, title, score.
+
+        user: someone of the log; history: item ids, oldest first, of a visitor; text, image, attributes: a wish, alone
+        or beside a history. candidates: only these items; include_seen: also what the history already likes;
+        at: the moment of asking (Unix seconds). An empty history without a wish gets the popular items.
+        """
+        s = self.served
+        if user is not None and history is not None:
+            raise UserError("Both a user and a history were given.", "one of the two.", "leave one out.")
+        wish = self._wish(text, image, attributes)
+        if user is None and history is None and wish is None:
+            raise UserError("Nothing was asked.", "a user, a history or a wish.", "e.g. --user ID or --text WORDS.")
+        if user is not None:
+            row = np.array([s.users.row(user, "user")], dtype=np.int32)
+            queries = self._of_users(row, at)
+        else:
+            items = [s.items.row(item) for item in history or ()]
+            queries = Queries.of([items], self._now(at))
+        queries = Queries(queries.users, queries.histories, queries.now, wish)
+        ranked = self._rank(queries, k, self._candidates(candidates), include_seen)
+        return self._frame(ranked)
+
+    def recommend_many(
+        self,
+        users: Sequence[str] | None = None,
+        *,
+        k: int = 10,
+        candidates: Sequence[str] | None = None,
+        include_seen: bool = False,
+        at: int | None = None,
+    ) -> pd.DataFrame:
+        """For many users (all of the log where None): user_id, rank, item_id, score; by blocks of users."""
+        s = self.served
+        rows = (
+            np.arange(len(s.users), dtype=np.int32)
+            if users is None
+            else np.array([s.users.row(user, "user") for user in users], dtype=np.int32)
+        )
+        allowed = self._candidates(candidates)
+        frames = []
+        for start in range(0, len(rows), USERS_AT_ONCE):
+            some = rows[start : start + USERS_AT_ONCE]
+            ranked = self._rank(self._of_users(some, at), k, allowed, include_seen)
+            query, place = np.nonzero(ranked.items >= 0)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "user_id": [s.users[int(u)] for u in some[query]],
+                        "rank": (place + 1).astype(np.int32),
+                        "item_id": [s.items[int(i)] for i in ranked.items[query, place]],
+                        "score": ranked.scores[query, place],
+                    }
+                )
+            )
+        empty = pd.DataFrame(columns=["user_id", "rank", "item_id", "score"])
+        return pd.concat(frames, ignore_index=True) if frames else empty
+
+    def similar(self, item: str, k: int = 10) -> pd.DataFrame:
+        """The k items that the model finds nearest to one: what a history of that item alone speaks for."""
+        s = self.served
+        row = np.array([s.items.row(item)], dtype=np.int32)
+        if not isinstance(s.model, ItemSimilarities):
+            raise UserError(
+                f"The model {s.contender.name!r} does not compare items.",
+                "a model that does, such as weave, ease or item_neighbours.",
+                "run another recipe.",
+            )
+        scores = s.model.similarities(row)
+        mask = csr_array((np.ones(1, dtype=np.float32), ([0], row)), shape=(1, len(s.items)))
+        return self._frame(ranking.rank(scores, min(k, len(s.items)), ties=self._ties, mask=mask))
+
+    def _of_users(self, rows: Int32[Array, " rows"], at: int | None) -> Queries:
+        s = self.served
+        histories = s.histories.take(rows)
+        if at is not None and histories.times is not None:
+            histories = histories.keep(histories.times < at)
+        return Queries(rows, histories, self._now(at))
+
+    def _now(self, at: int | None) -> int | None:
+        return self.served.now if at is None else at
+
+    def _rank(
+        self, queries: Queries, k: int, candidates: Int32[Array, " candidates"] | None, include_seen: bool
+    ) -> Ranked:
+        s = self.served
+        if k < 1:
+            raise UserError(f"k is {k}.", "1 or more.", "ask for at least one item.")
+        n = len(s.items) if candidates is None else len(candidates)
+        mask = None if include_seen else _seen(queries.histories, len(s.items))
+        model: Recommender = s.model if queries.wish is None else wishes.Wishing(s.model, s.table)
+        return ranking.top(
+            model, queries, min(k, max(n, 1)), ties=self._ties, candidates=candidates, mask=mask, prior=self._prior
+        )
+
+    def _candidates(self, items: Sequence[str] | None) -> Int32[Array, " candidates"] | None:
+        if items is None:
+            return None
+        rows = np.unique([self.served.items.row(item) for item in items]).astype(np.int32)
+        if not len(rows):
+            raise UserError("No candidate was given.", "at least one item id.", "leave --candidates out for all items.")
+        return rows
+
+    def _wish(
+        self, text: str | None, image: str | Path | None, attributes: Mapping[str, str] | None
+    ) -> Wish | None:
+        fields: dict[str, tuple[str, ...] | tuple[Path, ...]] = {}
+        if text is not None:
+            fields["text"] = (text,)
+        if image is not None:
+            fields["image"] = (Path(image),)
+        for name, value in (attributes or {}).items():
+            fields[name] = (value,)
+        return wishes.encoded(Content("wish", fields), self.served) if fields else None
+
+    def _frame(self, ranked: Ranked) -> pd.DataFrame:
+        s = self.served
+        rows = [int(i) for i in ranked.items[0] if i >= 0]
+        return pd.DataFrame(
+            {
+                "rank": np.arange(1, len(rows) + 1, dtype=np.int32),
+                "item_id": [s.items[row] for row in rows],
+                "title": [s.cards.titles[row] for row in rows],
+                "score": ranked.scores[0, : len(rows)],
+            }
+        )
+
+    @cached_property
+    def _ties(self) -> Any:
+        return tie_hash(self.served.items.ids, self.served.seed)
+
+    @cached_property
+    def _prior(self) -> Float32[Array, " items"]:
+        s = self.served
+        liked = s.histories.items[s.positive]
+        return np.bincount(liked, minlength=len(s.items)).astype(np.float32)
+
+
+def _seen(histories: Histories, n_items: int) -> csr_array:
+    """(queries, items) what each query already likes: events of full weight. A mere view is no reason to hide."""
+    liked: Bool[Array, " events"] = (histories.items >= 0) & (histories.weights >= 1)
+    return histories.keep(liked).matrix(n_items)
+
+

@@ -1,0 +1,151 @@
+"""The model folder of a run: all that answering needs, without the data set it came from."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gobelin import parts, store
+from gobelin.contest.contenders import Contender, Found
+from gobelin.data.dataset import Dataset
+from gobelin.encoding import Encoded
+from gobelin.errors import UserError
+from gobelin.protocols import Learned, Recommender
+from gobelin.values import Features, FeatureTable, Histories, Train, Vocabulary
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is shown of each item. group: the product that it is a variant of."""
+
+    titles: tuple[str, ...]
+    categories: tuple[str, ...]
+    images: tuple[str | None, ...]  # paths inside the data set's folder
+    groups: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A fitted model with the items, people and histories that it answers for."""
+
+    model: Recommender
+    contender: Contender
+    users: Vocabulary
+    items: Vocabulary
+    histories: Histories
+    positive: np.ndarray  # (events,) whether the event is a sign of liking: what `recommend` leaves out
+    table: FeatureTable
+    cards: Card
+    encoders: Mapping[str, Any]
+    now: int | None
+    seed: int
+
+
+def save_model(
+    folder: Path, model: Recommender, train: Train, data: Dataset, found: Found, woven: Encoded, *, seed: int
+) -> None:
+    folder.mkdir(parents=True)
+    store.save_state(folder / "state", model.state())
+    catalogue = data.catalogue
+    cards = {
+        "item_id": list(train.items),
+        "title": catalogue.titles(),
+        "categories": ["|".join(c) for c in catalogue.categories()],
+        "image": _first_images(data),
+        "group": list(catalogue.group) if catalogue.group is not None else [None] * len(train.items),
+    }
+    kinds = pa.schema([(name, pa.string()) for name in cards])
+    pq.write_table(pa.table(cards, schema=kinds), folder / "items.parquet", compression="zstd")
+    pq.write_table(pa.table({"user_id": pa.array(list(train.users), pa.string())}), folder / "users.parquet")
+    h = train.histories
+    positive = data.events.positive if len(data.events) else np.zeros(0, dtype=bool)
+    store.save_state(
+        folder / "histories",
+        {"starts": h.starts, "items": h.items, "kinds": h.kinds, "weights": h.weights, "positive": positive}
+        | ({} if h.times is None else {"times": h.times})
+        | ({} if h.ratings is None else {"ratings": h.ratings}),
+    )
+    for sense in found.contender.senses:
+        features = train.table[sense]
+        state = {"modality": features.modality, "values": _plain(features.values), "present": features.present}
+        store.save_state(folder / "features" / sense, state)
+    encoders: dict[str, Any] = {}
+    for sense, encoder in woven.encoders.items():
+        if sense in found.contender.senses:
+            part = type(encoder).__module__.rsplit(".", 1)[-1]
+            encoders[sense] = {"part": part, "settings": parts.settings_of(encoder)}
+            if isinstance(encoder, Learned):
+                store.save_state(folder / "encoders" / sense, encoder.state())
+    about = {
+        "name": found.contender.name,
+        "part": found.contender.part,
+        "settings": dict(found.settings),
+        "senses": list(found.contender.senses),
+        "encoders": encoders,
+        "now": train.now,
+        "seed": seed,
+    }
+    store.write_json(folder / "about.json", about)
+
+
+def load_model(run: Path) -> Served:
+    """What `save_model` wrote; UserError where the run was made with --no-final."""
+    folder = run / "model"
+    if not (folder / "about.json").is_file():
+        raise UserError(
+            f"{run} holds no fitted model.",
+            "a run made without --no-final.",
+            "run `gobelin run` again without --no-final.",
+        )
+    about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    cls: Any = parts.find("models", about["part"]).load()
+    model = cls.from_state(store.load_state(folder / "state"))
+    cards = pq.read_table(folder / "items.parquet").to_pydict()
+    items = Vocabulary(cards["item_id"])
+    h = store.load_state(folder / "histories")
+    positive = np.asarray(h.pop("positive"))
+    features = {}
+    for sense in about["senses"]:
+        state = store.load_state(folder / "features" / sense)
+        features[sense] = Features(sense, state["modality"], items, state["values"], np.asarray(state["present"]))
+    encoders: dict[str, Any] = {}
+    for sense, spec in about["encoders"].items():
+        kind: Any = parts.find("encoders", spec["part"]).load()
+        learned = (folder / "encoders" / f"{sense}.json").is_file()
+        encoders[sense] = (
+            kind.from_state(store.load_state(folder / "encoders" / sense))
+            if learned
+            else parts.make(kind, spec["settings"], where=f"encoders.{sense}")
+        )
+    return Served(
+        model=model,
+        contender=Contender(about["name"], "chosen", about["part"], about["settings"], tuple(about["senses"])),
+        users=Vocabulary(pq.read_table(folder / "users.parquet")["user_id"].to_pylist()),
+        items=items,
+        histories=Histories(**h),
+        positive=positive,
+        table=FeatureTable(items, features),
+        cards=Card(
+            tuple(cards["title"]), tuple(cards["categories"]), tuple(cards["image"]), tuple(cards["group"])
+        ),
+        encoders=encoders,
+        now=about["now"],
+        seed=about["seed"],
+    )
+
+
+def _first_images(data: Dataset) -> list[str | None]:
+    """The first picture of each item, as a path inside the folder."""
+    column = data.catalogue.columns.get("image")
+    if column is None:
+        return [None] * len(data.catalogue.items)
+    return [None if cell is None else cell.split("|")[0].strip() for cell in column]
+
+
+def _plain(values: Any) -> Any:
+    return np.asarray(values) if isinstance(values, np.memmap) else values
