@@ -1,6 +1,7 @@
 """Shapes are checked at every call of Gobelin's own functions while the tests run."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 if not os.environ.get("GOBELIN_NO_SHAPES"):
-    install_import_hook("gobelin", "beartype.beartype")
+    sys.path.insert(0, str(Path(__file__).parent))
+    install_import_hook("gobelin", "shapes.checked")
 
 settings.register_profile("default", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -100,7 +100,7 @@ def test_content_diversity_is_the_mean_of_the_senses_that_know_two_items():
     same = features("text", np.ones((3, 2), dtype=np.float32))
     right = features("image", np.array([[1, 0], [0, 1], [1, 0]], dtype=np.float32), [True, True, False])
     both = FeatureTable(same.ids, {"text": same, "image": right})
-    assert content_diversity(shown([0, 1], [0, 2]), both) == approx([(0 + 1) / 2, 0])
+    assert content_diversity(shown([0, 1], [0, 2]), both) == approx([(0 + 1) / 2, 0], abs=1e-6)
 
 
 def test_gini_is_zero_for_equal_shares_and_near_one_for_a_monopoly():
@@ -131,7 +131,7 @@ def test_coverage_counts_candidates_and_its_interval_holds_the_figure():
 
 
 def test_every_figure_is_there_where_its_data_is_and_only_then():
-    items = np.stack([rng(q).permutation(30)[:12] for q in range(20)]).astype(np.int32)
+    items = 15 + np.stack([rng(q).permutation(15)[:12] for q in range(20)]).astype(np.int32)
     ranked = Ranked(items, np.zeros(items.shape, dtype=np.float32))
     counts = np.arange(30)
     plain = beyond(ranked, counts, 40, rng(), k=10)
@@ -149,6 +149,8 @@ def test_every_figure_is_there_where_its_data_is_and_only_then():
     )
     assert set(full) - set(plain) == {"popularity_bias@10", "diversity_category@10", "diversity_content@10"}
     assert all(one["low"] <= one["value"] <= one["high"] for one in full.values())
+    with pytest.raises(ValueError, match="not among the candidates"):
+        beyond(ranked, counts, 40, rng(), k=10, candidates=np.arange(16, 30, dtype=np.int32))
     with pytest.raises(ValueError, match="need lists of 20"):
         beyond(ranked, counts, 40, rng(), k=20)
 

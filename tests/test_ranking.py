@@ -217,6 +217,26 @@ def test_an_index_whose_ties_run_past_its_answer_is_scored_in_full_for_these_que
     assert found.items[2].tolist() == [0, 1, 2, 3]
 
 
+def test_an_index_leaves_a_query_without_signal_to_the_prior():
+    # query 0 may see items 1 to 9, all alike, and the index reaches past them, since query 1 is masked more
+    scores = np.zeros((2, 12), dtype=np.float32)
+    scores[0, [0, 10, 11]] = 5, -1, -1
+    scores[1] = np.arange(12)
+    mask = np.zeros((2, 12), dtype=np.float32)
+    mask[0, [0, 10, 11]] = 1
+    mask[1, :8] = 1
+    prior = np.arange(12, dtype=np.float32)
+    found = top(Index(scores), asking(2), 2, ties=np.arange(12), mask=csr_array(mask), prior=prior)
+    assert found.items.tolist() == [[9, 8], [11, 10]]
+
+
+def test_equal_best_scores_above_lower_ones_are_signal_and_keep_the_order_of_the_hash():
+    scores = np.array([[1, 1, 1, 0]], dtype=np.float32)
+    prior = np.array([0, 1, 2, 3], dtype=np.float32)
+    for k in (1, 2, 3):
+        assert rank(scores, k, ties=np.arange(4), prior=prior).items.tolist() == [[0, 1, 2][:k]]
+
+
 def test_blocks_hold_no_more_scores_than_the_bound(monkeypatch):
     n_queries, n = 400, 1000
     monkeypatch.setattr(ranking, "BLOCK_BYTES", 600_000)

@@ -116,7 +116,9 @@ def test_sign_flips_of_few_users_are_counted_exactly():
 
 @given(arrays(np.float64, st.integers(1, 8), elements=st.integers(-3, 3).map(float)))
 def test_sign_flips_are_the_share_of_all_patterns(gaps):
-    patterns = [abs(sum(s * g for s, g in zip(signs, gaps, strict=True))) for signs in product((1, -1), repeat=len(gaps))]
+    patterns = [
+        abs(sum(s * g for s, g in zip(signs, gaps, strict=True))) for signs in product((1, -1), repeat=len(gaps))
+    ]
     assert sign_flip_p(gaps, rng()) == approx(np.mean(np.array(patterns) >= abs(gaps.sum())))
 
 

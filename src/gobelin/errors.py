@@ -1,13 +1,13 @@
 """The error tree. Every message says what was given, what was expected, and the next step.
 
-    GobelinError                500
-    ├── UserError               400   something the person gave cannot be used; shown without a traceback
-    │   ├── DatasetError        400   a dataset folder or frame breaks the contract
-    │   ├── RecipeError         400   a recipe or a setting breaks the schema
-    │   ├── SplitError          400   a split would leave a part empty
-    │   ├── UnknownName         404   a part, user, item, run or column that does not exist
-    │   └── MissingExtra        501   a part whose extra is not installed
-    └── StoreError              500   a run folder or cache that is damaged, or from a later version
+GobelinError                500
+├── UserError               400   something the person gave cannot be used; shown without a traceback
+│   ├── DatasetError        400   a dataset folder or frame breaks the contract
+│   ├── RecipeError         400   a recipe or a setting breaks the schema
+│   ├── SplitError          400   a split would leave a part empty
+│   ├── UnknownName         404   a part, user, item, run or column that does not exist
+│   └── MissingExtra        501   a part whose extra is not installed
+└── StoreError              500   a run folder or cache that is damaged, or from a later version
 """
 
 import difflib

@@ -119,7 +119,7 @@ def bind(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
 
 def make(cls: type, settings: Mapping[str, Any], where: str) -> Any:
     hints = get_type_hints(cls.__init__, include_extras=True)
-    known = [p for p in inspect.signature(cls).parameters]
+    known = list(inspect.signature(cls).parameters)
     mistakes, bound = [], {}
     for key, value in settings.items():
         if key not in known:

@@ -31,11 +31,17 @@ Start here:
 """,
 )
 
-DatasetArg = Annotated[Path, typer.Argument(help="A dataset folder: items.csv, interactions.csv, pictures.", show_default=False)]
+DatasetArg = Annotated[
+    Path, typer.Argument(help="A dataset folder: items.csv, interactions.csv, pictures.", show_default=False)
+]
 RunArg = Annotated[Path, typer.Argument(help="A folder that `gobelin run` wrote.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of tables.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", help="part.key=value, e.g. model.regularisation=200. May be repeated.")]
-Workers = Annotated[int | None, typer.Option(help="Processes that decode and encode. Default: one a core.", show_default=False)]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", help="part.key=value, e.g. model.regularisation=200. May be repeated.")
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes that decode and encode. Default: one a core.", show_default=False)
+]
 
 
 @app.command()
@@ -90,13 +96,17 @@ def run(
     out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
     recipe: Annotated[str, typer.Option(help="A preset, a model's name, or a .toml file.")] = "weave",
     set_: Sets = None,
-    split: Annotated[str | None, typer.Option(help="time, random, leave-last, cold-items, given or none.", show_default=False)] = None,
+    split: Annotated[
+        str | None, typer.Option(help="time, random, leave-last, cold-items, given or none.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the split and of everything that draws.")] = 0,
     budget: Annotated[float, typer.Option(help="Seconds that the search of each model may take.")] = 300,
     no_baselines: Annotated[bool, typer.Option("--no-baselines", help="Only the recipe's model.")] = False,
     refit: Annotated[bool, typer.Option("--refit", help="Also judge a fit on train + validation.")] = False,
     no_final: Annotated[bool, typer.Option("--no-final", help="Do not fit the model that recommends.")] = False,
-    core: Annotated[int | None, typer.Option(help="Least positives of a user and an item (random, cold-items).", show_default=False)] = None,
+    core: Annotated[
+        int | None, typer.Option(help="Least positives of a user and an item (random, cold-items).", show_default=False)
+    ] = None,
     workers: Workers = None,
     json: Json = False,
 ) -> None:
@@ -133,7 +143,10 @@ def compare(
     out: Annotated[Path, typer.Option(help="The folder to write.", show_default=False)],
     split: Annotated[str | None, typer.Option(help="As in `run`.", show_default=False)] = None,
     seeds: Annotated[int, typer.Option(help="N means the seeds 0 .. N-1.")] = 1,
-    drop: Annotated[list[str] | None, typer.Option(help="sense=share or all=share: items that lose it. May be repeated; each is a column.")] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(help="sense=share or all=share: items that lose it. May be repeated; each is a column."),
+    ] = None,
     budget: Annotated[float, typer.Option(help="Seconds that the search of each model may take.")] = 300,
     set_: Sets = None,
     workers: Workers = None,
@@ -165,14 +178,20 @@ def compare(
 def recommend(
     run: RunArg,
     user: Annotated[str | None, typer.Option(help="Someone of the log.", show_default=False)] = None,
-    history: Annotated[str | None, typer.Option(help="Item ids of a visitor, oldest first, joined by commas.", show_default=False)] = None,
+    history: Annotated[
+        str | None, typer.Option(help="Item ids of a visitor, oldest first, joined by commas.", show_default=False)
+    ] = None,
     text: Annotated[str | None, typer.Option(help="What is wished for, in words.", show_default=False)] = None,
     image: Annotated[Path | None, typer.Option(help="A picture of what is wished for.", show_default=False)] = None,
-    attribute: Annotated[list[str] | None, typer.Option(help="column=value of what is wished for. May be repeated.")] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="column=value of what is wished for. May be repeated.")
+    ] = None,
     users: Annotated[Path | None, typer.Option(help="A file with one user id a line.", show_default=False)] = None,
     all_users: Annotated[bool, typer.Option("--all-users", help="Everyone of the log; needs --out.")] = False,
     k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
-    candidates: Annotated[Path | None, typer.Option(help="A file with one item id a line: only these.", show_default=False)] = None,
+    candidates: Annotated[
+        Path | None, typer.Option(help="A file with one item id a line: only these.", show_default=False)
+    ] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Also what the history already has.")] = False,
     at: Annotated[int | None, typer.Option(help="The moment of asking, in Unix seconds.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="A .parquet or .csv file to write.", show_default=False)] = None,
@@ -299,7 +318,9 @@ def _share(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError:
-        raise UserError(f"--drop {text!r}: {value!r} is no number.", "a share between 0 and 1.", "e.g. --drop image=0.5.") from None
+        raise UserError(
+            f"--drop {text!r}: {value!r} is no number.", "a share between 0 and 1.", "e.g. --drop image=0.5."
+        ) from None
 
 
 def _write(rows: Any, path: Path) -> None:

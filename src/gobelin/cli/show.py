@@ -82,18 +82,25 @@ def story(report: Mapping[str, Any], folder: str) -> None:
             f"{split['kind']}, seed {split['seed']}: {split['train']:,} pairs to learn from, "
             f"{split['validation']:,} to choose by, {split['test']:,} to judge by; {split['items']:,} items",
         ),
-        ("search", f"{sum(m.get('trials', 0) for m in report['models'].values()):,} fits of {len(report['models'])} models"),
+        (
+            "search",
+            f"{sum(m.get('trials', 0) for m in report['models'].values()):,} fits of {len(report['models'])} models",
+        ),
         ("final fit", "the chosen settings on all events"),
     ]
     for step, told in lines:
         if step in seconds:
             out.print(f"{step:<10}{told}  [dim]{seconds[step]:,.1f} s[/dim]")
     out.print()
-    metrics = [m for m in ("recall@20", "ndcg@20", "coverage@20") if any(m in x["metrics"] for x in report["models"].values())]
+    metrics = [
+        m for m in ("recall@20", "ndcg@20", "coverage@20") if any(m in x["metrics"] for x in report["models"].values())
+    ]
     rows = []
     for name, model in _ordered(report["models"]):
         figures = [_interval(model["metrics"].get(metric)) for metric in metrics]
-        rows.append([name + (" *" if name == report["chosen"] else ""), *figures, f"{sum(model['seconds'].values()):,.1f}"])
+        rows.append(
+            [name + (" *" if name == report["chosen"] else ""), *figures, f"{sum(model['seconds'].values()):,.1f}"]
+        )
     table(["model", *metrics, "seconds"], rows)
     for name, why in report.get("left_out", {}).items():
         out.print(f"[dim]left out: {name}: {why}[/dim]")
@@ -109,13 +116,18 @@ def complain(wrong: GobelinError, *, as_json: bool) -> None:
 
 
 def _encoded(encoders: Mapping[str, Any]) -> str:
-    told = [f"{n} {e['present']:,} of {e['items']:,}" + (f" ({e['encoded']:,} new)" if e["encoded"] else "") for n, e in encoders.items()]
+    told = [
+        f"{n} {e['present']:,} of {e['items']:,}" + (f" ({e['encoded']:,} new)" if e["encoded"] else "")
+        for n, e in encoders.items()
+    ]
     return "; ".join(told) or "no sense"
 
 
 def _ordered(models: Mapping[str, Any]) -> list[tuple[str, Any]]:
     place = {"chosen": 0, "refit": 1, "ablation": 2, "baseline": 3}
-    return sorted(models.items(), key=lambda m: (place[m[1]["role"]], -m[1]["metrics"].get("recall@20", {"value": 0})["value"]))
+    return sorted(
+        models.items(), key=lambda m: (place[m[1]["role"]], -m[1]["metrics"].get("recall@20", {"value": 0})["value"])
+    )
 
 
 def _interval(figure: Mapping[str, float] | None) -> str:

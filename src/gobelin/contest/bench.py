@@ -135,4 +135,3 @@ def _first(ranks: Array, query: Array, n: int) -> Array:
     first = np.full(n, np.inf)
     np.minimum.at(first, query, ranks)
     return first
-

@@ -64,5 +64,3 @@ def curve(bench: Bench, model: Any, part: PartName) -> list[tuple[float, float, 
 def _scaled(model: Any, scale: float) -> Any:
     model.cold_scale = scale
     return model
-
-

@@ -102,7 +102,7 @@ def search(
     knobs = [k for k in knobs if k.setting not in contender.settings or k.sense is not None]
     fixed = {name: dict(v) if isinstance(v, Mapping) else v for name, v in contender.settings.items()}
     knobs = [k for k in knobs if k.sense is None or k.sense not in fixed.get(k.setting, {})]
-    start = tuning.starting_point(parts.settings_of(make(contender, fixed)), knobs)
+    start = tuning.starting_point(make(contender, fixed), knobs)
     plain = getattr(cls, "plain", lambda settings, train: settings)
     cold_knobs = [k for k in knobs if k.stage == "cold"]
     warm_knobs = [k for k in knobs if k.stage == "warm"]
@@ -149,9 +149,7 @@ def search(
             key=lambda settings: repr(settings),
         )
         trials += len(outcome.trials)
-    return Found(
-        contender, outcome.best.settings, outcome.best.value, trials, outcome.ended, time.monotonic() - begun
-    )
+    return Found(contender, outcome.best.settings, outcome.best.value, trials, outcome.ended, time.monotonic() - begun)
 
 
 def smaller(bench: Bench, most: int) -> Bench:
@@ -175,4 +173,3 @@ def smaller(bench: Bench, most: int) -> Bench:
 def _rng(train: Train, contender: Contender) -> np.random.Generator:
     """A generator of its own for each contender, so that leaving one out changes no other."""
     return np.random.default_rng([len(train.users), len(train.items), *contender.name.encode()])
-

@@ -94,7 +94,7 @@ def report(trial: Trial) -> dict[str, Any]:
         "split": {
             "kind": split.kind,
             "seed": split.seed,
-            "users": int(len(np.unique(split.train.users))),
+            "users": len(np.unique(split.train.users)),
             "items": len(split.items),
             "train": len(split.train_pairs),
             "validation": len(split.validation),
@@ -234,7 +234,9 @@ def _people(trial: Trial) -> list[dict[str, Any]]:
         had = {i for i, _ in events}
         had_groups = {group[int(rows[i])] for i in had} - {None} if group is not None else set()
         relevant = answers.exam.relevant[[query]].indices.tolist()
-        shown = [(int(i), float(s)) for i, s in zip(answers.ranked.items[query], answers.ranked.scores[query], strict=True)]
+        shown = [
+            (int(i), float(s)) for i, s in zip(answers.ranked.items[query], answers.ranked.scores[query], strict=True)
+        ]
         out.append({
             "user": trial.split.users[int(answers.exam.users[query])],
             "history": [card(i, kind=Kind(kind).name) for i, kind in events[-12:]],
@@ -251,7 +253,9 @@ def _people(trial: Trial) -> list[dict[str, Any]]:
 def _dataset(data: Dataset, split: Split) -> dict[str, Any]:
     events = data.events
     with_item = events.items >= 0
-    n_pairs = len(np.unique(events.users[with_item].astype(np.int64) * len(data.catalogue.items) + events.items[with_item]))
+    n_pairs = len(
+        np.unique(events.users[with_item].astype(np.int64) * len(data.catalogue.items) + events.items[with_item])
+    )
     size = len(data.users) * len(data.catalogue.items)
     kinds = np.bincount(events.kinds, minlength=len(Kind))
     return {
@@ -316,4 +320,3 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rng(trial: Trial) -> np.random.Generator:
     return np.random.default_rng([trial.split.seed, 0x60BE])
-

@@ -81,7 +81,7 @@ def _factorised(split: Split, seed: int, recipe: Recipe) -> Predict:
         model.fit(train, np.random.default_rng([seed, 0x3F]), monitor=lambda m: -_rmse(_of(m), split.validation))
         return _of(model)
 
-    start = tuning.starting_point(parts.settings_of(cls()), knobs)
+    start = tuning.starting_point(cls(), knobs)
     outcome = tuning.search(
         lambda settings: -_rmse(fitted(settings), split.validation),
         start,

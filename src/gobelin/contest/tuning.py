@@ -8,11 +8,11 @@ unless the clock ended it, which the outcome says.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gobelin.parts import Knob
+from gobelin.parts import Knob, settings_of
 
 Settings = dict[str, Any]
 
@@ -127,12 +127,17 @@ def _with(settings: Settings, knob: Knob, value: Any) -> Settings:
     return {**settings, knob.setting: {**settings[knob.setting], knob.sense: value}}
 
 
-def starting_point(defaults: Mapping[str, Any], knobs: Sequence[Knob]) -> Settings:
-    """The defaults, with a value for each sense where a setting has one (the middle of its grid where unstated)."""
-    start = dict(defaults)
+def starting_point(part: Any, knobs: Sequence[Knob]) -> Settings:
+    """A made part's settings in full, with an entry for each sense where a knob is one sense's.
+
+    A sense that the settings do not name starts where the part itself would take it (its `default(setting)`, the
+    middle of the grid where it states none).
+    """
+    start = settings_of(part)
     for knob in knobs:
         if knob.sense is not None:
             stated = dict(start.get(knob.setting) or {})
-            stated.setdefault(knob.sense, knob.values[len(knob.values) // 2])
+            middle = knob.values[len(knob.values) // 2]
+            stated.setdefault(knob.sense, part.default(knob.setting) if hasattr(part, "default") else middle)
             start[knob.setting] = stated
     return start

@@ -73,10 +73,10 @@ def clean(dataset: Dataset, rules: CleaningRules) -> tuple[Dataset, dict[str, in
         stay = np.setdiff1d(np.arange(len(dataset.users), dtype=np.int32), gone)
         place = np.full(len(dataset.users), -1, dtype=np.int32)
         place[stay] = np.arange(len(stay), dtype=np.int32)
-        events = replace(events, users=place[events.users])
         rows = stay.tolist()
         traits = {name: tuple(values[row] for row in rows) for name, values in dataset.traits.items()}
-        dataset = replace(dataset, users=Vocabulary(dataset.users[row] for row in rows), traits=traits)
+        users = Vocabulary(dataset.users[row] for row in rows)
+        return replace(dataset, users=users, traits=traits, events=replace(events, users=place[events.users])), counts
     return replace(dataset, events=events), counts
 
 
@@ -125,9 +125,9 @@ def _outliers(events: Events, rules: CleaningRules) -> Bool[Array, " events"]:
 def _machines(events: Events, most: int) -> Bool[Array, " events"]:
     """Every event of a user who passes `most` on any day."""
     day = _times(events, "most_a_day") // DAY
-    _, which, count = np.unique(np.stack([events.users.astype(np.int64), day]), axis=1, return_inverse=True, return_counts=True)
-    busy = np.unique(events.users[count[which.ravel()] > most])
-    return np.isin(events.users, busy)
+    starts = np.flatnonzero(np.r_[True, (np.diff(events.users) != 0) | (np.diff(day) != 0)])  # sorted: days are runs
+    lengths = np.diff(np.r_[starts, len(events)])
+    return np.isin(events.users, events.users[starts[lengths > most]])
 
 
 def _repeats(events: Events, seconds: int) -> Bool[Array, " events"]:

@@ -1,5 +1,6 @@
 """The log as it was written, made into events; every row that is left out is counted under its reason."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ _KIND_NAMES = {
     "评价": "review",
 }
 _IGNORED = 254
+_WHOLE = re.compile(r"\d+\.0")
 
 _PARTS = {"train": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "0": 0, "1": 1, "2": 2}
 
@@ -53,7 +55,7 @@ def read_log(table: Table | None, items: Vocabulary, settings: DatasetSettings, 
     if table is None or table.rows == 0:
         return Log(Events.none(), Vocabulary(()), settings.positive or EVERY)
     users, names = factorise(table.need("user_id"))
-    rows, unknown = _item_rows(table, items)
+    rows, unknown = _item_rows(table, items, notes)
     rating, bad_rating = _numbers(table, "rating")
     times, no_time = _times(table, notes)
     kinds = _kinds(table, settings, rating)
@@ -104,13 +106,14 @@ def read_log(table: Table | None, items: Vocabulary, settings: DatasetSettings, 
 def default_rule(kinds: UInt8[Array, " rows"], ratings: Float32[Array, " rows"] | None) -> Rule:
     """Purchases if there are any, else four fifths of the rating scale (`rating >= 4` of 5), else every event.
 
-    The scale is the smallest of 1, 5, 10, 20, 100 that holds every rating. Ratings that are all equal say nothing.
+    The scale is the smallest of 1, 5, 10, 20, 100 that holds 99 % of the ratings, so that one slip of the pen moves
+    nothing. Ratings that are all equal say nothing.
     """
     if np.any(kinds == Kind.purchase):
         return Rule.parse('event == "purchase"')
     given = np.zeros(0) if ratings is None else ratings[~np.isnan(ratings)]
     if len(np.unique(given)) > 1:
-        highest = float(given.max())
+        highest = float(np.quantile(given, 0.99, method="higher"))
         top = next((top for top in _SCALES if highest <= top), highest)
         return Rule.parse(f"rating >= {0.8 * top:g}")
     return Rule.parse(EVERY)
@@ -122,10 +125,18 @@ def kind_counts(kinds: UInt8[Array, " rows"]) -> str:
     return ", ".join(f"{count:,} {Kind(kind).name}" for kind, count in enumerate(counts.tolist()) if count)
 
 
-def _item_rows(table: Table, items: Vocabulary) -> tuple[Int32[Array, " rows"], Bool[Array, " rows"]]:
-    """(row of the item of each line, -1 where it has none or an unknown one; True where it is unknown)."""
+def _item_rows(table: Table, items: Vocabulary, notes: Notebook) -> tuple[Int32[Array, " rows"], Bool[Array, " rows"]]:
+    """(row of the item of each line, -1 where it has none or an unknown one; True where it is unknown).
+
+    An unknown '12.0' whose '12' is known is that item: pandas writes whole numbers so where some are missing.
+    """
     codes, names = factorise(table.need("item_id"))
     known = np.append(items.rows(names), np.int32(-1))
+    pointed = [code for code in np.flatnonzero(known[:-1] < 0).tolist() if _WHOLE.fullmatch(names[code])]
+    if pointed:
+        known[pointed] = items.rows(names[code].removesuffix(".0") for code in pointed)
+        count = int(np.isin(codes, [code for code in pointed if known[code] >= 0]).sum())
+        notes.add("log-pointed-id", f"{several(count, 'row')} with an item id such as '12.0': read as '12'.", count)
     rows = known[codes]
     return rows, (rows < 0) & (codes >= 0)
 

@@ -6,7 +6,7 @@ rating >= 4          event == "purchase"          event in ["purchase", "cart"] 
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,6 +26,7 @@ _ORDER: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
+@runtime_checkable
 class Columns(Protocol):
     """What a rule looks at: the log's columns as numbers (NaN: none) or as text codes."""
 
@@ -113,7 +114,7 @@ def _check(node: ast.expr) -> None:
             raise ValueError(f"`{ast.unparse(node)}` is no comparison")
 
 
-def _constant(node: ast.expr) -> str | float | list[str | float]:
+def _constant(node: ast.expr) -> str | int | float | list[str | int | float]:
     try:
         value = ast.literal_eval(node)
     except ValueError:
@@ -151,4 +152,5 @@ def _step(a: ast.expr, op: ast.cmpop, b: ast.expr, columns: Columns) -> Bool[Arr
     left = columns.numbers(name)
     known = ~np.isnan(left)
     ordered = _ORDER[type(op)]
-    return known & np.asarray(ordered(left, value) if isinstance(a, ast.Name) else ordered(value, left))
+    holds = ordered(left, value) if isinstance(a, ast.Name) else ordered(value, left)
+    return np.asarray(known & holds)

@@ -17,7 +17,7 @@ from gobelin.values import Features, Vocabulary
 
 MODALITY = "own vectors"
 
-Given = Features | pd.DataFrame | Mapping[str, Sequence[float] | Array]
+Given = Features | pd.DataFrame | Mapping[str, Sequence[Any] | Array]
 """Own vectors in Python: features, a frame with `item_id` and `vector`, or a mapping from item id to vector."""
 
 

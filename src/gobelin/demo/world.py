@@ -215,23 +215,23 @@ def _title(theme: int, kind: int, brand: str, speech: Words, titles: set[str], r
 
 
 def _description(theme: int, kind: int, speech: Words, rng: np.random.Generator) -> Bilingual:
-    """A story, often a use, the craft and a note that any product may carry, in varying order."""
-    parts = [_one(speech.themes[theme].stories, rng)]
-    if rng.random() < 0.7:
-        parts.append(_one(speech.themes[theme].uses, rng))
-    plain = [_one(speech.kinds[kind].craft, rng)] if rng.random() < 0.8 else []
-    plain += [_one(speech.notes, rng)] if rng.random() < 0.4 else []
+    """Two stories, often a use, the craft and a note that any product may carry, in varying order."""
+    theme_ = speech.themes[theme]
+    parts = [theme_.stories[i] for i in rng.choice(len(theme_.stories), 2, replace=False)]
+    parts += [_one(theme_.uses, rng)] if rng.random() < 0.7 else []
+    plain = [_one(speech.kinds[kind].craft, rng)] if rng.random() < 0.6 else []
+    plain += [_one(speech.notes, rng)] if rng.random() < 0.25 else []
     parts = plain + parts if rng.random() < 0.3 else parts + plain
     return " ".join(part[0] for part in parts), "".join(part[1] for part in parts)
 
 
 def _pictures(kind: str, look: int, rng: np.random.Generator) -> tuple[Picture, ...]:
     """One picture, sometimes two: same product, other light and place."""
-    weave, girth, gauge = int(rng.integers(len(LOOKS[look].weaves))), rng.uniform(0.88, 1.12), rng.uniform(0.8, 1.1)
+    girth, gauge = rng.uniform(0.9, 1.1), rng.uniform(0.85, 1.1)
     return tuple(
         Picture(
-            kind, LOOKS[look], weave, int(rng.choice([176, 192, 208])), int(rng.integers(len(BACKDROPS))),
-            girth=girth, zoom=rng.uniform(0.98, 1.18), shift=(rng.uniform(-0.03, 0.03), rng.uniform(-0.01, 0.03)),
+            kind, LOOKS[look], int(rng.choice([176, 192, 208])), int(rng.integers(len(BACKDROPS))),
+            girth=girth, zoom=rng.uniform(0.9, 1.06), shift=(rng.uniform(-0.03, 0.03), rng.uniform(-0.01, 0.03)),
             tilt=rng.uniform(-12, 12), gauge=gauge, light=rng.uniform(0.94, 1.05),
         )
         for _ in range(2 if rng.random() < 0.06 else 1)

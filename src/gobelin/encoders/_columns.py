@@ -16,7 +16,9 @@ _MOSTLY = 0.95  # share of cells that must agree
 _SHARED = 0.1  # share of cells that must hold a value which other items hold too
 _NUMBER = re.compile(r"[-+]?[$€£¥]?\s?(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?([eE][-+]?\d+)?\s?(%|[$€£¥元])?")
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?([T ]\d{1,2}:\d{2}.*)?")
-_IDENTIFIER = re.compile(r"(^|[_\s-])(id|ids|code|sku|ean|upc|isbn|asin|url|uri|uuid|number|no)$|编号|编码", re.IGNORECASE)
+_IDENTIFIER = re.compile(
+    r"(^|[_\s-])(id|ids|code|sku|ean|upc|isbn|asin|url|uri|uuid|number|no)$|编号|编码", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,12 @@ def recognise(
     coverage = total / items if items else 0.0
     if not categorical:
         for kind in ("date", "number"):
-            read = {cell: as_number(cell, kind) for cell in cells}
-            sure = sum(count for cell, count in cells.items() if read[cell] is not None)
-            if sure < _MOSTLY * total:
-                continue
-            numbers = Counter({v: 0 for v in read.values() if v is not None})
+            numbers: Counter[float] = Counter()
             for cell, count in cells.items():
-                if (value := read[cell]) is not None:
-                    numbers[value] += count
+                if (number := as_number(cell, kind)) is not None:
+                    numbers[number] += count
+            if numbers.total() < _MOSTLY * total:
+                continue
             if len(numbers) <= bins:
                 break  # few numbers (stars, flags, sizes) are categories
             if kind == "number" and _codes(name, cells, total):
@@ -114,7 +114,8 @@ def recognise(
 def split(cell: str, separator: str) -> list[str]:
     """The values of a cell, stripped, none empty."""
     if separator == "[]":
-        return _written_list(cell) or [cell]
+        written = _written_list(cell)
+        return [cell] if written is None else written
     parts = cell.split("|") if separator == "|" else cell.split(",") if separator == ", " else [cell]
     return [part for part in map(str.strip, parts) if part]
 
@@ -194,5 +195,3 @@ def _hat(knots: tuple[float, ...], value: float | None) -> list[tuple[int, float
     t = (value - low) / (high - low)
     length = math.hypot(1 - t, t)
     return [(above - 1, (1 - t) / length), *([(above, t / length)] if t > 0 else [])]
-
-

@@ -76,7 +76,7 @@ class _View(NamedTuple):
     steps: tuple[int, ...]
 
 
-class _Reader(pickle.Unpickler):  # noqa: S301 see `read_weights`
+class _Reader(pickle.Unpickler):  # see `read_weights`: why that is safe here
     """Admits four names, none of which is called from the file with anything but numbers and names."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -138,7 +138,9 @@ def build(weights: Mapping[str, Array]) -> Any:
     from onnx import TensorProto, helper, numpy_helper
 
     nodes: list[Any] = []
-    constants = [numpy_helper.from_array(np.float32(0), "zero"), numpy_helper.from_array(np.float32(6), "six")]
+    constants = [
+        numpy_helper.from_array(np.array(bound, np.float32), name) for bound, name in ((0, "zero"), (6, "six"))
+    ]
 
     def node(kind: str, inputs: list[str], **attributes: Any) -> str:
         nodes.append(helper.make_node(kind, inputs, [f"x{len(nodes)}"], **attributes))

@@ -109,5 +109,3 @@ class Words:
 
     def _documents(self, contents: Iterable[Content]) -> Iterable[str]:
         return ("\n".join(compose(content, self.fields, self.max_characters)) for content in contents)
-
-

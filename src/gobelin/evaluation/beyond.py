@@ -48,7 +48,7 @@ def beyond(
 
     counts: train users of each item. candidates: the items that could be shown (None: all). histories: (queries,
     items), nonzero = in the history, rows as in `ranked`. categories, table: of the items' rows.
-    Raises ValueError where lists are shorter than k.
+    Raises ValueError where lists are shorter than k, or show what is no candidate.
     """
     if k > ranked.k:
         raise ValueError(f"figures at {k} need lists of {k}; these hold {ranked.k}")
@@ -56,6 +56,8 @@ def beyond(
     if not len(rows):
         return {}
     shown = ranked.items[rows, :k]
+    if candidates is not None and not np.isin(shown[shown >= 0], candidates).all():
+        raise ValueError("a list shows an item that is not among the candidates")
     values = {f"novelty@{k}": novelty(shown, counts, train_users), f"popularity@{k}": popularity(shown, counts)}
     if categories is not None:
         values[f"diversity_category@{k}"] = category_diversity(shown, categories)

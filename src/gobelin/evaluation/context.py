@@ -33,7 +33,7 @@ def asked(known: Facts) -> View:
     if data.get("first") is not None and data.get("last") is not None:
         rows.append(("Time", f"{words.day(data['first'])} to {words.day(data['last'])}"))
     if kind:
-        rows.append(("Held out", f"{kind}: {words.SPLITS.get(kind, 'a split of its own kind.')}"))
+        rows.append(("Held out", f"{kind.capitalize()}. {words.SPLITS.get(kind, 'A split of its own kind.')}"))
     parts = [f"{words.count(v)} for {w}" for k, w in
              (("train", "learning"), ("validation", "validation"), ("test", "the test"))
              if (v := number(split.get(k)))]  # fmt: skip
@@ -49,77 +49,97 @@ def asked(known: Facts) -> View:
     return {"rows": rows, "command": asked.get("command")}
 
 
+SAID = (("problems", "Problem"), ("warnings", "Warning"), ("notes", "Noted"), ("advice", "Advice"))
+OPEN = ("coverage", "media")  # parts of the health that everybody should see
+
+
 def data(report: Mapping[str, Any]) -> View | None:
-    health = dict(report.get("health") or {})
-    data, split = dict(report.get("dataset") or {}), report.get("split") or {}
-    said = {}
-    for key in ("advice", "warnings", "problems"):
-        found = health.pop(key, None)
-        said[key] = (
-            [_line(one) for one in found] if isinstance(found, list | tuple) else [_line(found)] if found else []
-        )
-    counted = [(words.humanise(str(k)), words.scalar(v, str(k))) for k, v in data.items()
-               if isinstance(v, int | float) and not isinstance(v, bool) and k not in ("first", "last")]  # fmt: skip
-    kinds = data.get("kinds")
-    if isinstance(kinds, Mapping):
-        counted += [(f"events: {k}", words.scalar(v)) for k, v in kinds.items()]
-    encoders = [
-        {
-            "name": name,
-            "thread": (thread := words.thread_of(str(name), {str(name): told})),
-            "word": words.THREAD_WORDS[thread],
-            "cells": [words.scalar(told.get(key)) for key in ("items", "present", "encoded", "cached", "dim")],
-            "absent": ", ".join(f"{words.scalar(n)} {why}" for why, n in (told.get("absent") or {}).items()) or "–",
-            "seconds": words.duration(s) if (s := number(told.get("seconds"))) is not None else "–",
-        }
-        for name, told in (report.get("encoders") or {}).items()
-    ]
+    """The data's health: what was said, counts, what was read of the items, and all that was checked."""
+    told, split = dict(report.get("dataset") or {}), report.get("split") or {}
+    health = {key: value for key, value in (report.get("health") or {}).items() if key not in told}
+    if told:
+        health.pop("counts", None)  # the same figures again
+    said = [(word, line) for key, word in SAID for line in _lines(health.pop(key, None))]
+    counts = [(words.humanise(str(k)), words.scalar(v, str(k))) for k, v in told.items()
+              if number(v) is not None and k not in ("first", "last")]  # fmt: skip
+    kinds = told.get("kinds")
+    counts += [(f"events: {k}", words.scalar(v)) for k, v in kinds.items()] if isinstance(kinds, Mapping) else []
+    encoders = [_encoder(str(name), one) for name, one in (report.get("encoders") or {}).items()]
     left_out = [(words.humanise(str(k)), words.scalar(v)) for k, v in (split.get("counts") or {}).items()]
-    if not (health or counted or encoders or left_out or any(said.values())):
+    shown = [block for key in OPEN if _nested(health.get(key)) for block in _blocks({key: health.pop(key)})]
+    blocks = list(_blocks(health))
+    if not (said or counts or encoders or left_out or shown or blocks):
         return None
-    return {**said, "counts": counted, "encoders": encoders, "left_out": left_out, "blocks": list(_blocks(health))}
+    return {
+        "said": said,
+        "counts": counts,
+        "encoders": encoders,
+        "left_out": left_out,
+        "shown": shown,
+        "blocks": blocks,
+    }
 
 
-def _line(told: object) -> str:
-    """A piece of advice or a warning, given as text or as a mapping with a message."""
-    if isinstance(told, Mapping):
-        for key in ("message", "text", "advice", "what"):
-            if told.get(key):
-                return str(told[key])
-        return "; ".join(f"{words.humanise(str(k))}: {words.scalar(v, str(k))}" for k, v in told.items())
-    return str(told)
+def _encoder(name: str, told: Mapping[str, Any]) -> View:
+    seconds = number(told.get("seconds"))
+    return {
+        "name": name,
+        "thread": words.thread_of(name, {name: told}),
+        "cells": [words.scalar(told.get(key)) for key in ("items", "present", "encoded", "cached", "dim")],
+        "absent": ", ".join(f"{words.scalar(n)} {why}" for why, n in (told.get("absent") or {}).items()) or "–",
+        "seconds": "–" if seconds is None else words.duration(seconds),
+    }
+
+
+def _lines(given: object) -> list[str]:
+    """Advice, warnings and notes: a text, or several, or mappings with a message."""
+    if isinstance(given, Mapping):
+        message = next((given[key] for key in ("message", "text", "what") if given.get(key)), None)
+        return [str(message) if message else _flat(given)]
+    if isinstance(given, list | tuple):
+        return [line for one in given for line in _lines(one)]
+    return [str(given)] if given else []
 
 
 def _blocks(given: Mapping[str, Any], path: str = "") -> Iterable[View]:
     """Anything that JSON can hold as captioned tables and lists: scalars together first, then what is nested."""
     flat = [(words.humanise(str(k)), words.scalar(v, str(k))) for k, v in given.items() if not _nested(v)]
     if flat:
-        yield {"caption": path or "in short", "kind": "pairs", "rows": flat}
+        yield {"caption": path or "In short", "kind": "pairs", "rows": flat}
     for key, value in given.items():
-        caption = f"{path}: {words.humanise(str(key))}" if path else words.humanise(str(key))
-        if isinstance(value, Mapping) and value:
-            below = list(value.values())
-            if all(isinstance(one, Mapping) and not any(map(_nested, one.values())) for one in below):
-                columns = list(dict.fromkeys(str(k) for one in below for k in one))
-                rows = [(words.humanise(str(name)), [words.scalar(one.get(c), c) for c in columns])
-                        for name, one in value.items()]  # fmt: skip
-                yield {
-                    "caption": caption,
-                    "kind": "table",
-                    "columns": [words.humanise(c) for c in columns],
-                    "rows": rows,
-                }
+        if not _nested(value):
+            continue
+        name = words.humanise(str(key))
+        caption = f"{path}: {name}" if path else name.capitalize()
+        if isinstance(value, Mapping):
+            rows = [(words.humanise(str(k)), one) for k, one in value.items()]
+            if all(isinstance(one, Mapping) and not any(map(_mapping, one.values())) for _, one in rows):
+                yield _grid(caption, "", rows)
             else:
                 yield from _blocks(value, caption)
-        elif isinstance(value, list | tuple) and value:
-            if all(isinstance(one, Mapping) for one in value):
-                columns = list(dict.fromkeys(str(k) for one in value for k in one))
-                rows = [(_flat(one.get(columns[0]), columns[0]), [_flat(one.get(c), c) for c in columns[1:]])
-                        for one in value]  # fmt: skip
-                named = [words.humanise(c) for c in columns]
-                yield {"caption": caption, "kind": "table", "columns": named[1:], "corner": named[0], "rows": rows}
-            else:
-                yield {"caption": caption, "kind": "list", "rows": [_flat(one, str(key)) for one in value]}
+        elif all(isinstance(one, Mapping) for one in value):
+            first = next(iter(value[0]), "")
+            rows = [(_flat(one.get(first), str(first)), {k: v for k, v in one.items() if k != first}) for one in value]
+            yield _grid(caption, words.humanise(str(first)), rows)
+        else:
+            yield {"caption": caption, "kind": "list", "rows": [_flat(one, str(key)) for one in value]}
+
+
+def _grid(caption: str, corner: str, rows: list[tuple[str, Any]]) -> View:
+    """A table of mappings; a column that holds words is set to the left."""
+    columns = list(dict.fromkeys(str(key) for _, one in rows for key in one))
+    worded = {c for c in columns if any(isinstance(one.get(c), str | list | tuple) for _, one in rows)}
+    return {
+        "caption": caption,
+        "kind": "table",
+        "corner": corner,
+        "columns": [(words.humanise(c), c in worded) for c in columns],
+        "rows": [(name, [(_flat(one.get(c), c), c in worded) for c in columns]) for name, one in rows],
+    }
+
+
+def _mapping(value: object) -> bool:
+    return isinstance(value, Mapping) and len(value) > 0
 
 
 def _nested(value: object) -> bool:
@@ -226,8 +246,10 @@ def cost(report: Mapping[str, Any]) -> View | None:
     plot = None
     if rows:
         title = findings.time_finding([(name, s) for name, s, _ in rows])
-        note = (
-            "Measured once on this machine, so without an interval; beside the seconds, the memory at the step’s end."
-        )
+        note = "Measured once, on this machine, so without an interval."
+        if any(told for _, _, told in rows):
+            note += " Beside the seconds stands the memory in use."
+        if peak is not None:
+            note += f" At most {words.size(peak)} were in use."
         plot = figure(lambda width: plots.bars(title, rows, words.duration, width), title, note)
     return {"plot": plot, "peak": words.size(peak) if peak is not None else "", "versions": versions}

@@ -41,7 +41,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Facts:
-    """A report as the page reads it. models: chosen, refit, ablations, baselines; the better before the worse.
+    """A report as the page reads it. models: chosen, ablations, baselines, refit; of each the better before the worse.
 
     metric: the key that findings are about ("recall@20"); judged: the key by which validation chose; k: its cut.
     baseline: the baseline that was best on validation (on test where no validation figure is known).
@@ -79,7 +79,7 @@ def facts(report: Mapping[str, Any]) -> Facts:
     k = metric_of(judged)[1] or 20
     keys = [key for model in models for key in model.metrics]
     metric = next((key for key in (f"recall@{k}", judged, *keys) if key in keys), f"recall@{k}")
-    order = {role: at for at, role in enumerate(("chosen", "refit", "ablation", "baseline"))}
+    order = {role: at for at, role in enumerate(("chosen", "ablation", "baseline", "refit"))}
     sign = -1 if metric_of(metric)[0].better == "lower" else 1
 
     def place(model: Model) -> tuple[int, float]:
@@ -187,8 +187,8 @@ def _claim(known: Facts, chosen: Model, own: Measure) -> str:
         return f"{start} reaches {metric_label(known.metric)} {with_unit(own.value, metric.unit)}{span}"
     new = " from among new items" if (known.report.get("split") or {}).get("kind") == "cold-items" else ""
     return (
-        f"{start} finds {percent(own.value)} of what people chose next{new}{span} in its first {k} "
-        f"suggestion{'' if k == 1 else 's'}"
+        f"{start} finds {percent(own.value)} of what people chose next{new} in its first {k} "
+        f"suggestion{'' if k == 1 else 's'}{span}"
     )
 
 

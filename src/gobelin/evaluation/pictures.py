@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from gobelin.evaluation.plots import WEAVES
+from gobelin.evaluation.marks import WEAVES
 
 Pictures = Callable[[str], bytes | None] | Path | None
 """Where pictures come from: a folder, a function from an item's `image` to its bytes, or nowhere."""

@@ -7,14 +7,33 @@ threads that it reads; a series as a line twined of them.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from gobelin.evaluation.words import Measure, figure, told, with_unit
+from gobelin.evaluation.marks import (
+    Scale,
+    axis,
+    bead,
+    grid_x,
+    grid_y,
+    in_words,
+    letters,
+    line,
+    shorten,
+    slug,
+    spread,
+    svg,
+    tag,
+    text,
+    twine,
+    whisker,
+)
+from gobelin.evaluation.words import Measure, Number, told, with_unit
 
-WIDE, NARROW = 720, 344
+WIDE, NARROW = 760, 344  # beside the headings; on a telephone
+PAGE = 968  # across the page
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,7 @@ class Dot:
     threads: tuple[str, ...] = ()
     note: str = ""
     strong: bool = False
-    small: tuple[float, ...] = ()  # single runs behind the mean
+    small: tuple[Number, ...] = ()  # single runs behind the mean
 
 
 @dataclass(frozen=True)
@@ -49,229 +68,38 @@ class Point:
     strong: bool = False
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Values to pixels."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
-
-    def ticks(self, about: int = 5) -> list[float]:
-        step = nice_step((self.high - self.low) / about)
-        first = math.ceil(self.low / step - 1e-9)
-        return [at * step for at in range(first, math.floor(self.high / step + 1e-9) + 1)]
-
-
-def nice_step(raw: float) -> float:
-    """The next larger of 1, 2, 2.5, 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
-    return next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * (1 - 1e-9))
-
-
-def axis(values: Iterable[Measure], start: float, end: float, room: float = 1.02) -> Scale:
-    """From nought (or below it, where a value is) to a little more than the highest end of an interval."""
-    ends = [end for value in values for end in value.ends]
-    high, low = max([0.0, *ends]), min([0.0, *ends])
-    span = (high - low) or 1.0
-    return Scale(low - (span * (room - 1) if low < 0 else 0.0), high + span * (room - 1), start, end)
-
-
-# --- marks -------------------------------------------------------------------------------------------------------
-
-
-def tag(name: str, *inside: object, **attributes: object) -> Markup:
-    """One element; attribute names with _ become -; numbers are written short; text is escaped."""
-    written = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _short(value))
-        for key, value in attributes.items()
-        if value is not None
-    )
-    body = Markup("").join(escape(part) for part in inside)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), written, body)
-
-
-def _short(value: object) -> object:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
-
-
-def svg(width: float, height: float, title: str, description: str, *inside: object, kind: str = "plot") -> Markup:
-    """The frame of every plot: `<title>` says the finding, aria-label the finding and the numbers."""
-    label = f"{title}. {description}" if description else title
-    return tag(
-        "svg",
-        tag("title", title),
-        *inside,
-        class_=kind,
-        role="img",
-        aria_label=label,
-        viewBox=f"0 0 {_short(float(width))} {_short(float(height))}",
-        width=width,
-        height=height,
-    )
-
-
-def text(x: float, y: float, words: str, kind: str = "", anchor: str | None = None) -> Markup:
-    return tag("text", words, x=float(x), y=float(y), class_=kind or None, text_anchor=anchor)
-
-
-def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
-    return tag("line", x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), class_=kind)
-
-
-def bead(x: float, y: float, threads: Sequence[str], r: float = 5.5, strong: bool = False) -> Markup:
-    """A disc cut into as many sectors as there are threads; a ring around what was chosen."""
-    ring = [tag("circle", cx=float(x), cy=float(y), r=r + 3.0, class_="ring")] if strong else []
-    shade = tag("circle", cx=float(x), cy=float(y), r=r + 1.5, class_="halo")
-    if len(threads) <= 1:
-        disc = [tag("circle", cx=float(x), cy=float(y), r=float(r), class_=f"f-{_slug(threads)}")]
-    else:
-        disc = [
-            _sector(x, y, r, at / len(threads), (at + 1) / len(threads), _slug([t])) for at, t in enumerate(threads)
-        ]
-    return tag("g", *ring, shade, *disc)
-
-
-def _sector(x: float, y: float, r: float, start: float, end: float, name: str) -> Markup:
-    a, b = (2 * math.pi * part - math.pi / 2 for part in (start, end))
-    big = 1 if end - start > 0.5 else 0
-    path = (
-        f"M{x:.2f} {y:.2f}L{x + r * math.cos(a):.2f} {y + r * math.sin(a):.2f}"
-        f"A{r} {r} 0 {big} 1 {x + r * math.cos(b):.2f} {y + r * math.sin(b):.2f}Z"
-    )
-    return tag("path", d=path, class_=f"f-{name}")
-
-
-def _slug(threads: Sequence[str]) -> str:
-    return (threads[0] if threads else "behaviour").replace(" ", "-")
-
-
-def whisker(low: float, high: float, at: float, upright: bool = False, cap: float = 4) -> Markup:
-    """An interval between two pixels, with end caps."""
-    ends = [(low, at - cap, low, at + cap), (high, at - cap, high, at + cap), (low, at, high, at)]
-    if upright:
-        ends = [(y1, x1, y2, x2) for x1, y1, x2, y2 in ends]
-    return tag("g", *(line(*four, "whisker") for four in ends), class_="interval")
-
-
-def twine(points: Sequence[tuple[float, float]], threads: Sequence[str]) -> Markup:
-    """A line twined of its threads: dashes of one colour after the other."""
-    path = "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in points)
-    if len(threads) <= 1:
-        return tag("path", d=path, class_=f"line s-{_slug(threads)}")
-    dash, n = 7.0, len(threads)
-    return tag(
-        "g",
-        *(
-            tag("path", d=path, class_=f"line s-{_slug([t])}", stroke_dasharray=f"{dash:g} {dash * (n - 1):g}",
-                stroke_dashoffset=-dash * at)
-            for at, t in enumerate(threads)
-        ),
-    )  # fmt: skip
-
-
-def letters(words: str, em: float = 13) -> float:
-    """About how wide a text runs, in pixels: a Chinese character is as wide as it is high."""
-    return sum(em if ord(c) > 0x2E80 else em * (0.3 if c in "ilj.,:;'|!()[] " else 0.56) for c in words)
-
-
-def shorten(words: str, room: float, em: float = 13) -> str:
-    """Cut with an ellipsis to fit a room in pixels."""
-    if letters(words, em) <= room:
-        return words
-    while words and letters(words + "…", em) > room:
-        words = words[:-1]
-    return words.rstrip() + "…"
-
-
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places for labels near the wanted ones, `gap` apart, within low and high; order is kept."""
-    order = sorted(range(len(wanted)), key=lambda at: wanted[at])
-    places = list(wanted)
-    for before, at in zip([None, *order], order, strict=False):
-        places[at] = max(places[at], low if before is None else places[before] + gap)
-    over = places[order[-1]] - high if order else 0.0
-    for after, at in zip([None, *order[::-1]], order[::-1], strict=False):
-        if over > 0:
-            places[at] = min(places[at], high if after is None else places[after] - gap)
-    return places
-
-
-def _values(rows: Iterable[tuple[str, Measure]], unit: str) -> str:
-    return "; ".join(f"{name}: {told(value, unit)}" for name, value in rows)
-
-
-def _tick(value: float, unit: str, step: float) -> str:
-    """As many decimals as the step needs."""
-    scaled = step * 100 if unit == "share" else step
-    digits = max(0, -math.floor(math.log10(scaled) + 1e-9)) if scaled > 0 else 0
-    if round(scaled * 10**digits, 6) != round(scaled * 10**digits):
-        digits += 1
-    return figure(value, unit, digits) + (" %" if unit == "share" else "")
-
-
-def _grid_x(scale: Scale, top: float, bottom: float, unit: str, about: int) -> list[Markup]:
-    ticks = scale.ticks(about)
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
-    marks = []
-    for at in ticks:
-        x = scale(at)
-        marks.append(line(x, top, x, bottom, "base" if abs(at) < 1e-12 else "grid"))
-        marks.append(text(x, bottom + 16, _tick(at, unit, step), "tick", "middle"))
-    return marks
-
-
-def _grid_y(scale: Scale, left: float, right: float, unit: str, about: int) -> list[Markup]:
-    ticks = scale.ticks(about)
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
-    marks = []
-    for at in ticks:
-        y = scale(at)
-        marks.append(line(left, y, right, y, "base" if abs(at) < 1e-12 else "grid"))
-        marks.append(text(left - 8, y + 4, _tick(at, unit, step), "tick", "end"))
-    return marks
-
-
-# --- plots -------------------------------------------------------------------------------------------------------
-
-
 def dots(
-    title: str, rows: Sequence[Dot], unit: str, axis_label: str, width: int = WIDE, reference: float | None = None
+    title: str, rows: Sequence[Dot], unit: str, axis_label: str, width: int = WIDE, reference: Number | None = None
 ) -> Markup:
     """Dot and whisker, a row each. reference: a value through which a hairline runs (the log alone)."""
     narrow = width < 500
     note_room = max([0.0, *(letters(f"{with_unit(r.value.value, unit)}  {r.note}") for r in rows)])
-    label_room = min(max(letters(r.label, 13.6) for r in rows) + 8, 250)
+    label_room = min(max(letters(r.label, 13, r.strong) for r in rows) + 8, 260)
     left, right = (10.0, width - 14.0) if narrow else (label_room + 12, width - note_room - 24)
     height_of, top = (44.0, 4.0) if narrow else (28.0, 4.0)
     bottom = top + height_of * len(rows)
     scale = axis([r.value for r in rows], left, right)
-    marks = _grid_x(scale, top, bottom, unit, 4 if narrow else 5)
+    marks = grid_x(scale, top, bottom, unit, 4 if narrow else 5)
     if reference is not None:
         marks.append(line(scale(reference), top, scale(reference), bottom, "reference"))
     for at, row in enumerate(rows):
         y = top + height_of * at + (30 if narrow else height_of / 2)
         value, kind = with_unit(row.value.value, unit), "label strong" if row.strong else "label"
         if narrow:
-            marks.append(text(left, y - 14, shorten(row.label, width - note_room - 24), kind))
+            marks.append(text(left, y - 14, shorten(row.label, right - note_room - left, 13, row.strong), kind))
             marks.append(_value_text(right, y - 14, value, row.note, "end"))
         else:
-            marks.append(text(left - 14, y + 4.5, shorten(row.label, label_room), kind, "end"))
+            marks.append(text(left - 14, y + 4.5, shorten(row.label, label_room, 13, row.strong), kind, "end"))
             marks.append(_value_text(right + 14, y + 4.5, value, row.note, "start"))
-        inside = [tag("circle", cx=scale(one), cy=y + 8, r=2.0, class_="run") for one in row.small]
-        if row.value.known:
-            inside.append(whisker(scale(row.value.ends[0]), scale(row.value.ends[1]), y))
-        inside.append(bead(scale(row.value.value), y, row.threads, strong=row.strong))
-        marks.append(tag("g", tag("title", _values([(row.label, row.value)], unit)), *inside))
+        runs = [tag("circle", cx=scale(one), cy=y + 11, r=2.0, class_="run") for one in row.small]
+        span = [whisker(scale(row.value.ends[0]), scale(row.value.ends[1]), y)] if row.value.known else []
+        dot = bead(scale(row.value.value), y, row.threads, strong=row.strong, intervals=span)
+        marks.append(tag("g", tag("title", in_words([(row.label, row.value)], unit)), *runs, dot))
     marks.append(text((left + right) / 2, bottom + 35, axis_label, "axis", "middle"))
-    return svg(width, bottom + 42, title, _values([(r.label, r.value) for r in rows], unit), *marks)
+    return svg(width, bottom + 42, title, in_words([(r.label, r.value) for r in rows], unit), *marks)
 
 
-def _value_text(x: float, y: float, value: str, note: str, anchor: str) -> Markup:
+def _value_text(x: Number, y: Number, value: str, note: str, anchor: str) -> Markup:
     inside = [tag("tspan", value, class_="value")]
     if note:
         inside.append(tag("tspan", f"  {note}", class_="note"))
@@ -285,7 +113,7 @@ def lines(
     unit: str,
     axis_label: str,
     width: int = WIDE,
-    positions: Sequence[float] | None = None,
+    positions: Sequence[Number] | None = None,
 ) -> Markup:
     """Series over categories (name, note below it), with whiskers; a name stands at the end of its line.
 
@@ -300,21 +128,22 @@ def lines(
     inset = min(44.0, (right - left) / (2 * n))
     xs = [left + inset + (right - left - 2 * inset) * part for part in positions or even]
     scale = axis([v for s in series for v in s.values if v], bottom, head)
-    marks = _grid_y(scale, left, right, unit, 4)
+    marks = grid_y(scale, left, right, unit, 4)
     room = (right - left) / n - 4
     for x, (name, note) in zip(xs, categories, strict=True):
         marks.append(text(x, bottom + 18, shorten(name, room, 12), "tick strong", "middle"))
-        marks.append(text(x, bottom + 33, shorten(note, room, 11), "tick", "middle"))
-    ends: list[float] = []
+        note = note if letters(note, 12) <= room else note.split(" ")[0]
+        marks.append(text(x, bottom + 33, note, "tick", "middle"))
+    ends: list[Number] = []
     for at, one in enumerate(series):
-        shift = (at - (len(series) - 1) / 2) * 7
+        shift = (at - (len(series) - 1) / 2) * 8
         places = [(x + shift, v) for x, v in zip(xs, one.values, strict=True) if v is not None]
         marks.append(twine([(x, scale(v.value)) for x, v in places], one.threads))
         named = [(c[0], v) for c, v in zip(categories, one.values, strict=True) if v is not None]
         for (x, v), pair in zip(places, named, strict=True):
-            inside = [whisker(scale(v.ends[0]), scale(v.ends[1]), x, upright=True)] if v.known else []
-            label = f"{one.label}, {_values([pair], unit)}"
-            marks.append(tag("g", tag("title", label), *inside, bead(x, scale(v.value), one.threads, 4.5)))
+            span = [whisker(scale(v.ends[0]), scale(v.ends[1]), x, upright=True, cap=6.5)] if v.known else []
+            hint = tag("title", f"{one.label}, {in_words([pair], unit)}")
+            marks.append(tag("g", hint, bead(x, scale(v.value), one.threads, 4.5, intervals=span)))
         ends.append(scale(places[-1][1].value) if places else bottom)
     if narrow:
         for at, one in enumerate(series):
@@ -325,7 +154,7 @@ def lines(
             marks.append(text(xs[-1] + 22, y + 4.5, shorten(one.label, width - xs[-1] - 24), "label"))
     marks.append(text((left + right) / 2, bottom + 52, axis_label, "axis", "middle"))
     told_all = "; ".join(
-        f"{s.label}: " + _values([(c[0], v) for c, v in zip(categories, s.values, strict=True) if v], unit)
+        f"{s.label}: " + in_words([(c[0], v) for c, v in zip(categories, s.values, strict=True) if v], unit)
         for s in series
     )
     return svg(width, bottom + 60, title, told_all, *marks)
@@ -343,17 +172,18 @@ def plane(
     narrow = width < 500
     left, right, top, bottom = 56.0, width - 24.0, 26.0, 26.0 + (230 if narrow else 270)
     x_axis, y_axis = axis([p.x for p in points], left, right, 1.06), axis([p.y for p in points], bottom, top, 1.06)
-    marks = [*_grid_x(x_axis, top, bottom, units[0], 4 if narrow else 6), *_grid_y(y_axis, left, right, units[1], 5)]
+    marks = [*grid_x(x_axis, top, bottom, units[0], 4 if narrow else 6), *grid_y(y_axis, left, right, units[1], 5)]
     if path and len(points) > 1:
-        marks.append(twine([(x_axis(p.x.value), y_axis(p.y.value)) for p in points], points[0].threads[:1]))
+        marks.append(twine([(x_axis(p.x.value), y_axis(p.y.value)) for p in points], points[0].threads))
     for p in points:
         x, y, inside = x_axis(p.x.value), y_axis(p.y.value), []
         if p.x.known and p.x.ends[1] > p.x.ends[0]:
-            inside.append(whisker(x_axis(p.x.ends[0]), x_axis(p.x.ends[1]), y, cap=3))
+            inside.append(whisker(x_axis(p.x.ends[0]), x_axis(p.x.ends[1]), y, cap=7))
         if p.y.known and p.y.ends[1] > p.y.ends[0]:
-            inside.append(whisker(y_axis(p.y.ends[0]), y_axis(p.y.ends[1]), x, upright=True, cap=3))
-        told = f"{p.label}: {axis_labels[0]} {with_unit(p.x.value, units[0])}, {axis_labels[1]} {with_unit(p.y.value, units[1])}"
-        marks.append(tag("g", tag("title", hint), *inside, bead(x, y, p.threads, 5, p.strong)))
+            inside.append(whisker(y_axis(p.y.ends[0]), y_axis(p.y.ends[1]), x, upright=True, cap=7))
+        at = with_unit(p.x.value, units[0]), with_unit(p.y.value, units[1])
+        hint = f"{p.label}: {axis_labels[0]} {at[0]}, {axis_labels[1]} {at[1]}"
+        marks.append(tag("g", tag("title", hint), bead(x, y, p.threads, 5, p.strong, inside)))
     marks += _plane_labels(points, x_axis, y_axis, left, right, top, bottom)
     marks.append(text(0, 12, axis_labels[1], "axis"))
     marks.append(text(right, bottom + 35, axis_labels[0], "axis", "end"))
@@ -365,16 +195,17 @@ def plane(
 
 
 def _plane_labels(
-    points: Sequence[Point], x_axis: Scale, y_axis: Scale, left: float, right: float, top: float, bottom: float
+    points: Sequence[Point], x_axis: Scale, y_axis: Scale, left: Number, right: Number, top: Number, bottom: Number
 ) -> list[Markup]:
     """A name beside each mark, where it covers neither a mark nor another name; a hairline leads back if it moved."""
     marks: list[Markup] = []
-    taken = [
-        (x_axis(p.x.value) - 7, y_axis(p.y.value) - 7, x_axis(p.x.value) + 7, y_axis(p.y.value) + 7) for p in points
-    ]
+    taken: list[tuple[Number, Number, Number, Number]] = []
+    for p in points:
+        x, y, (x0, x1), (y1, y0) = x_axis(p.x.value), y_axis(p.y.value), map(x_axis, p.x.ends), map(y_axis, p.y.ends)
+        taken += [(x - 7, y - 7, x + 7, y + 7), (x0 - 2, y - 6, x1 + 2, y + 6), (x - 6, y0 - 2, x + 6, y1 + 2)]
     for p in sorted(points, key=lambda p: (not p.strong, y_axis(p.y.value))):
         x, y, wide = x_axis(p.x.value), y_axis(p.y.value), letters(p.label, 13)
-        best: tuple[float, float, float, str] | None = None
+        best: tuple[Number, Number, Number, str] | None = None
         for away in (0.0, 15.0, -15.0, 30.0, -30.0, 45.0, -45.0, 60.0, -60.0, 80.0, -80.0):
             for side, start in (("start", x + 12), ("end", x - 12 - wide)):
                 box = (start, y + away - 7, start + wide, y + away + 7)
@@ -396,11 +227,13 @@ def _plane_labels(
     return marks
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+def _overlap(a: tuple[Number, ...], b: tuple[Number, ...]) -> Number:
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
-def bars(title: str, rows: Sequence[tuple[str, float, str]], say: Callable[[float], str], width: int = WIDE) -> Markup:
+def bars(
+    title: str, rows: Sequence[tuple[str, Number, str]], say: Callable[[Number], str], width: int = WIDE
+) -> Markup:
     """(label, length, note) as bars from nought; what was measured once has no interval, and the page says so."""
     narrow = width < 500
     label_room = min(max(letters(name, 13.6) for name, _, _ in rows) + 8, 200)
@@ -429,11 +262,12 @@ def tapestry(
     The best baseline is a mark below; the interval a whisker above the woven edge.
     """
     rows = ["behaviour", *threads]
-    left, right, top, row = 1.0, width - 1.0, 44.0, 9.0 if len(rows) > 3 else 11.0
+    left, right, top, row = 1.0, width - 1.0, 46.0, (16.0 if len(rows) < 4 else 13.0) * (0.75 if width < 500 else 1.0)
     pitch = (right - left) / 100
     bottom = top + row * len(rows)
     x = Scale(0.0, 1.0, left, right)
-    marks = [line(left + pitch * (at + 0.5), top, left + pitch * (at + 0.5), bottom, "warp") for at in range(100)]
+    posts = "".join(f"M{left + pitch * (at + 0.5):.2f} {top:g}V{bottom:g}" for at in range(100))
+    marks = [tag("path", d=posts, class_="warp")]
     woven = value.value * 100
     for at, thread in enumerate(rows):
         y = top + row * at
@@ -442,10 +276,10 @@ def tapestry(
         for column in range(math.ceil(woven - 1e-9)):
             wide = pitch * min(1.0, woven - column)
             target = over if (column + at) % 2 == 0 else under
-            target.append(f"M{left + pitch * column:.2f} {y + 0.75:.2f}h{wide:.2f}v{row - 1.5:.2f}h{-wide:.2f}z")
+            target.append(f"M{left + pitch * column:.2f} {y + 1:.2f}h{wide:.2f}v{row - 2:.2f}h{-wide:.2f}z")
         for path, kind in ((over, "over"), (under, "under")):
             if path:
-                marks.append(tag("path", d="".join(path), class_=f"f-{_slug([thread])} {kind}"))
+                marks.append(tag("path", d="".join(path), class_=f"f-{slug([thread])} {kind}"))
     edge = x(value.value)
     if value.known:
         marks.append(whisker(x(value.ends[0]), x(value.ends[1]), top - 9))
@@ -454,18 +288,20 @@ def tapestry(
     marks.append(_edge_text(edge, top - 20, words, width, "label strong"))
     if rival is not None:
         mark, words = x(rival[1].value), f"{rival[0]} {with_unit(rival[1].value, 'share')}"
-        marks.append(line(mark, top - 3, mark, bottom + 12, "rival"))
+        marks.append(line(mark, top - 4, mark, bottom + 4, "rival-gap"))
+        marks.append(line(mark, top - 4, mark, bottom + 12, "rival"))
         if rival[1].known:
             marks.append(whisker(x(rival[1].ends[0]), x(rival[1].ends[1]), bottom + 12))
         marks.append(tag("circle", cx=mark, cy=bottom + 12, r=3.0, class_="ink hollow"))
         marks.append(_edge_text(mark, bottom + 32, f"best baseline: {words}", width, "label"))
-    marks.append(text(width, bottom + 32 if rival is None or x(rival[1].value) < width * 0.55 else top - 20,
-                      "all 100 %", "tick", "end"))  # fmt: skip
-    said = _values([(name, value), *([rival] if rival else [])], "share")
+    all_of_it = "100 %" if width < 500 else "everything they chose, 100 %"
+    low = rival is None or x(rival[1].value) < width * 0.55
+    marks.append(text(width, bottom + 32 if low else top - 20, all_of_it, "tick", "end"))
+    said = in_words([(name, value), *([rival] if rival else [])], "share")
     return svg(width, bottom + 40, title, said, *marks, kind="plot tapestry")
 
 
-def _edge_text(x: float, y: float, words: str, width: float, kind: str) -> Markup:
+def _edge_text(x: Number, y: Number, words: str, width: Number, kind: str) -> Markup:
     """Centred on x where there is room, else against the edge."""
     half = letters(words, 13.6) / 2
     if x - half < 0:
@@ -473,30 +309,14 @@ def _edge_text(x: float, y: float, words: str, width: float, kind: str) -> Marku
     return text(width, y, words, kind, "end") if x + half > width else text(x, y, words, kind, "middle")
 
 
-def mini(name: str, value: Measure, scale: tuple[float, float], unit: str, threads: Sequence[str] = ()) -> Markup:
-    """A dot and whisker for a cell of a table; every row of the table is drawn to the same scale."""
-    x = Scale(scale[0], scale[1] if scale[1] > scale[0] else scale[0] + 1, 7.0, 133.0)
-    inside = [line(x(0.0), 1, x(0.0), 19, "base")] if scale[0] <= 0 <= scale[1] else []
-    inside.append(line(7, 10, 133, 10, "grid"))
+def mini(name: str, value: Measure, scale: tuple[Number, Number], unit: str) -> Markup:
+    """A cell of a table: the interval as a band, the value as a stroke; every row of the table to the same scale."""
+    x = Scale(scale[0], scale[1] if scale[1] > scale[0] else scale[0] + 1, 4.0, 116.0)
+    inside = [line(4, 10, 116, 10, "grid")]
+    if scale[0] <= 0 <= scale[1]:
+        inside.append(line(x(0.0), 2, x(0.0), 18, "base"))
     if value.known:
-        inside.append(whisker(x(value.ends[0]), x(value.ends[1]), 10))
-    inside.append(bead(x(value.value), 10, threads, 4))
-    return svg(140, 20, _values([(name, value)], unit), "", *inside, kind="mini")
-
-
-def weave(kind: int) -> Markup:
-    """Cloth for an item without a picture: twelve by twelve stitches of one of four weaves, in the current colour."""
-    n, side = 12, 8
-    rules: list[Callable[[int, int], bool]] = [
-        lambda x, y: (x + y) % 2 == 0,  # plain
-        lambda x, y: (x + y) % 4 < 2,  # twill
-        lambda x, y: (x + y if x // 6 % 2 else y - x) % 4 < 2,  # herringbone
-        lambda x, y: (x // 2 + y // 2) % 2 == 0,  # basket
-    ]
-    over = rules[kind % len(rules)]
-    warp = "".join(f"M{x * side + 1.5:g} {y * side:g}h5v8h-5z" for y in range(n) for x in range(n) if over(x, y))
-    weft = "".join(f"M{x * side:g} {y * side + 1.5:g}h8v5h-8z" for y in range(n) for x in range(n) if not over(x, y))
-    return Markup("").join([tag("path", d=weft, class_="weft"), tag("path", d=warp, class_="warp-over")])
-
-
-WEAVES = 4
+        low, high = (x(end) for end in value.ends)
+        inside.append(tag("rect", x=low, y=6.0, width=max(high - low, 0.5), height=8.0, class_="band interval"))
+    inside.append(line(x(value.value), 4, x(value.value), 16, "stroke"))
+    return svg(120, 20, in_words([(name, value)], unit), "", *inside, kind="mini")

@@ -20,7 +20,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from gobelin.evaluation import context, plots, seeds, views, words
+from gobelin.evaluation import context, marks, seeds, views, words
 from gobelin.evaluation.findings import facts, sentence
 from gobelin.evaluation.pictures import Album, Pictures
 from gobelin.evaluation.seeds import compare_sentence
@@ -102,7 +102,7 @@ def render(report: Mapping[str, Any], pictures: Pictures = None) -> str:
             slices=[table for family, rows in families if (table := views.slices(known, family, rows))],
             comparisons=views.comparisons(known),
             people=context.people(report, Album(pictures)),
-            cloths=[plots.weave(kind) for kind in range(plots.WEAVES)],
+            cloths=[marks.weave(kind) for kind in range(marks.WEAVES)],
             settings=context.settings(known),
             cost=context.cost(report),
             reading=views.reading(known),

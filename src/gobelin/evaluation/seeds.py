@@ -119,7 +119,7 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
         "asked": asked,
         "recipes": _table(found, key, keys),
         "drops": _drops(report, found, key),
-        "comparisons": views.compared(report.get("comparisons") or (), {one.name: one.threads for one in found}),
+        "comparisons": views.compared(report.get("comparisons") or ()),
         "metrics": [(label, meaning) for label, meaning in meanings.items() if meaning],
         "versions": [(str(name), str(version)) for name, version in (report.get("versions") or {}).items()],
     }
@@ -165,7 +165,7 @@ def _table(found: Sequence[Recipe], key: str, keys: Sequence[str]) -> dict[str, 
 
 def _cell(value: Measure | None, key: str, best: bool, seeds: int) -> dict[str, Any]:
     unit = metric_of(key)[0].unit
-    told = views.cell(value, unit, best)
+    told = views.cell(value, key, best)
     if value is not None and value.known and seeds > 1:
         told["span"] = f"± {figure((value.ends[1] - value.ends[0]) / 2, unit)}"
     return told
@@ -241,15 +241,18 @@ def _draw(
 
 
 def _drop_finding(drawn: Sequence[plots.Series], shares: Sequence[float], what: str) -> str:
-    """Who is ahead when most is stripped, and what it lost."""
-    last = [(one.values[-1], one) for one in drawn if one.values[-1] is not None]
-    if not last:
+    """What the best recipe loses when most is stripped, and whether anything else is then ahead of it."""
+    first, others = drawn[0], drawn[1:]
+    start, end = first.values[0], first.values[-1]
+    if start is None or end is None or start.value <= 0:
         return f"What it costs when items lack {what}"
-    value, first = max(last, key=lambda pair: pair[0].value if pair[0] else 0.0)
-    start = first.values[0]
-    stripped = f"with {shares[-1] * 100:.0f} % of items stripped of {what}"
-    if value is None or start is None or start.value <= 0:
-        return f"{first.label} is ahead {stripped}"
-    lost = 1 - value.value / start.value
+    lost = 1 - end.value / start.value
     kept = f"loses {words.percent(lost, 0)}" if lost > 0.005 else "loses nothing"
-    return f"{first.label} {kept} {stripped}" + (", and stays ahead" if len(drawn) > 1 else "")
+    text = f"{first.label} {kept} with {shares[-1] * 100:.0f} % of items stripped of {what}"
+    rivals = [(value, other.label) for other in others if (value := other.values[-1]) is not None]
+    if not rivals:
+        return text
+    best, name = max(rivals, key=lambda pair: pair[0].value)
+    if best.ends[0] > end.ends[1]:
+        return f"{text}, and falls behind {name}"
+    return f"{text}, and stays ahead" if end.ends[0] > best.ends[1] else f"{text}, level with {name}"

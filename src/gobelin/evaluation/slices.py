@@ -85,7 +85,7 @@ def by_variant(relevant: csr_array, group: Sequence[str | None], histories: csr_
     had_group, pair_group = code[had.indices], code[canonical.indices]
     width = len(known) + 1
     in_history = np.unique((_queries(had) * width + had_group)[had_group >= 0])
-    mark = (pair_group >= 0) & np.isin(_queries(canonical) * width + pair_group, in_history)
+    mark = np.isin(_queries(canonical) * width + pair_group, in_history)
     return _present([Slice("variants", mark), Slice("without variants", ~mark)])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gobelin.evaluation import findings, plots, words
+from gobelin.evaluation import findings, marks, plots, words
 from gobelin.evaluation.findings import Facts, Model, facts
 from gobelin.evaluation.words import Measure, measure, metric_label, metric_of, number
 
@@ -18,9 +18,9 @@ Drawing = Callable[[int], Markup]
 FEW = 30  # people below which a slice's figure is called rough
 
 
-def figure(draw: Drawing, title: str, note: str = "") -> View:
+def figure(draw: Drawing, title: str, note: str = "", wide: int = plots.WIDE) -> View:
     """One plot, drawn wide and narrow; the page shows the drawing that fits."""
-    return {"title": title, "wide": draw(plots.WIDE), "narrow": draw(plots.NARROW), "note": note}
+    return {"title": title, "wide": draw(wide), "narrow": draw(plots.NARROW), "note": note}
 
 
 def role(model: Model, known: Facts) -> str:
@@ -34,33 +34,36 @@ def tapestry(known: Facts) -> View | None:
     theirs = known.value(known.baseline) if known.baseline else None
     rival = (known.baseline.name, theirs) if known.baseline and theirs and 0 <= theirs.value <= 1 else None
     title, name, threads = findings.tapestry_finding(known, own), known.chosen.name, known.chosen.threads
-    return figure(lambda width: plots.tapestry(title, name, own, threads, rival, width), title)
+    return figure(lambda width: plots.tapestry(title, name, own, threads, rival, width), title, wide=plots.PAGE)
 
 
 # --- models ------------------------------------------------------------------------------------------------------
 
 
 def models(known: Facts) -> View | None:
+    """The plot of all models by the metric of findings, and their tables: what is found, what lists are like."""
     shown = [model for model in known.models if model.metrics]
     if not shown:
         return None
     judged = [(model, own) for model in shown if (own := known.value(model))]
-    judged.sort(key=lambda pair: -pair[1].value)
+    judged.sort(key=lambda pair: (pair[0].role == "refit", -pair[1].value))
     rows = [plots.Dot(m.name, own, m.threads, role(m, known), m is known.chosen) for m, own in judged]
     title, label = findings.models_finding(known), f"{metric_label(known.metric)}, with 95 % intervals"
+    order = {id(metric): at for at, metric in enumerate(words.METRICS.values())}
     keys = list(dict.fromkeys(key for model in shown for key in model.metrics))
-    at_k = [key for key in keys if metric_of(key)[1] in (known.k, None) and metric_of(key)[0].group != "ratings"]
-    others = sorted({k for key in keys if (k := metric_of(key)[1]) not in (known.k, None)})
+    keys = [key for key in keys if metric_of(key)[0].group != "ratings"]
+    keys.sort(key=lambda key: order.get(id(metric_of(key)[0]), len(order)))
+    at_k = [key for key in keys if metric_of(key)[1] in (known.k, None)]
+    found = [key for key in at_k if metric_of(key)[0].group == "found"]
+    lists = [key for key in at_k if metric_of(key)[0].group == "lists"]
+    drawn = next((key for key in (f"ndcg@{known.k}", known.judged) if key in found), known.metric)
     tables = [
-        _table(known, shown, [key for key in at_k if metric_of(key)[0].group == group], caption, mini)
-        for group, caption, mini in (
-            ("found", f"How well the models find what people chose, among {known.k} suggestions", True),
-            ("lists", f"What kind of lists they make, of {known.k} suggestions", False),
-        )
+        _table(known, shown, found, f"What the models find, among {known.k} suggestions", drawn),
+        _table(known, shown, lists, f"What their lists of {known.k} are like", ""),
     ]
     more = [
-        _table(known, shown, [key for key in keys if metric_of(key)[1] == k], f"The same among {k} suggestions", False)
-        for k in others
+        _table(known, shown, [key for key in keys if metric_of(key)[1] == k], f"Among {k} suggestions", "")
+        for k in sorted({cut for _, cut in map(metric_of, keys) if cut is not None} - {known.k})
     ]
     return {
         "plot": figure(lambda width: plots.dots(title, rows, known.unit, label, width), title) if rows else None,
@@ -69,46 +72,45 @@ def models(known: Facts) -> View | None:
     }
 
 
-def _table(known: Facts, models: Sequence[Model], keys: Sequence[str], caption: str, mini: bool) -> View | None:
+def _table(known: Facts, models: Sequence[Model], keys: Sequence[str], caption: str, drawn: str) -> View | None:
+    """A row for each model; `drawn`: the metric whose intervals stand as small plots beside the names."""
     if not keys:
         return None
     best = {key: _best(models, key) for key in keys}
-    drawn = known.judged if known.judged in keys else next((key for key in keys if key != known.metric), keys[0])
-    values = [m.metrics[drawn] for m in models if drawn in m.metrics]
-    scale = plots.axis(values, 0.0, 1.0)
-    unit = metric_of(drawn)[0].unit
+    values = [own for model in models if (own := model.metrics.get(drawn))]
+    scale, unit = marks.axis(values, 0.0, 1.0), metric_of(drawn)[0].unit
+    ends = scale.low, scale.high
     rows = [
         {
             "name": model.name,
             "strong": model is known.chosen,
             "role": role(model, known),
-            "threads": [(t, words.THREAD_WORDS[t]) for t in ("behaviour", *model.threads)],
-            "mini": plots.mini(
-                f"{model.name}, {metric_label(drawn)}", own, (scale.low, scale.high), unit, model.threads
-            )
-            if mini and (own := model.metrics.get(drawn))
+            "mini": plots.mini(f"{model.name}, {metric_label(drawn)}", own, ends, unit)
+            if (own := model.metrics.get(drawn))
             else "",
-            "cells": [cell(model.metrics.get(key), metric_of(key)[0].unit, model.name in best[key]) for key in keys],
+            "cells": [cell(model.metrics.get(key), key, model.name in best[key]) for key in keys],
         }
         for model in models
     ]
-    heads = [(metric_label(key) if mini or metric_of(key)[1] != known.k else metric_of(key)[0].label,
-              {"share": "%"}.get(metric_of(key)[0].unit, "")) for key in keys]  # fmt: skip
-    return {"caption": caption, "heads": heads, "rows": rows, "mini": metric_label(drawn) if mini else ""}
+    heads = [(metric_of(key)[0].label, "%" if metric_of(key)[0].unit == "share" else "") for key in keys]
+    label = metric_of(drawn)[0].label if values else ""
+    return {"caption": caption, "heads": heads, "rows": rows, "mini": label}
 
 
-def cell(value: Measure | None, unit: str, best: bool = False, note: str = "") -> View:
+def cell(value: Measure | None, key: str, best: bool = False) -> View:
+    """A figure of a table, written as its metric is."""
     if value is None:
-        return {"value": "–", "span": "", "best": False, "note": note}
-    span = words.interval(value, unit)
-    return {"value": words.figure(value.value, unit), "span": span, "best": best, "note": note}
+        return {"value": "–", "span": "", "best": False}
+    metric = metric_of(key)[0]
+    span = words.interval(value, metric.unit, metric.digits, short=True)
+    return {"value": words.figure(value.value, metric.unit, metric.digits), "span": span, "best": best}
 
 
 def _best(models: Sequence[Model], key: str) -> set[str]:
     """The names of the best by value; a refit has read more than the others and does not compete."""
     better = metric_of(key)[0].better
     values = {m.name: m.metrics[key].value for m in models if key in m.metrics and m.role != "refit"}
-    if better is None or len(values) < 2:
+    if better is None or len(set(values.values())) < 2:
         return set()
     top = (max if better == "higher" else min)(values.values())
     return {name for name, value in values.items() if value == top}
@@ -120,7 +122,7 @@ def ratings(report: Mapping[str, Any]) -> View | None:
     keys = list(dict.fromkeys(key for model in models for key in model.metrics))
     best = {key: _best(models, key) for key in keys}
     rows = [
-        {"name": m.name, "cells": [cell(m.metrics.get(k), metric_of(k)[0].unit, m.name in best[k]) for k in keys]}
+        {"name": m.name, "cells": [cell(m.metrics.get(k), k, m.name in best[k]) for k in keys]}
         for m in models
         if m.metrics
     ]
@@ -181,7 +183,7 @@ def trend(known: Facts, family: str, rows: Sequence[Mapping[str, Any]]) -> View 
     labels = {chosen.name: chosen.name, **({rival.name: alone or rival.name} if rival else {})}
     drawn = [plots.Series(labels[m.name], values, m.threads) for m, values in reversed(series)]
     ours, theirs = series[0][1], series[-1][1]
-    names = [str(row.get("slice")) for row in rows]
+    names = [words.ranges(str(row.get("slice"))) for row in rows]
     both = [(name, b, a) for name, a, b in zip(names, ours, theirs, strict=True) if a and b and len(series) == 2]
     title = (
         findings.slices_finding(family, chosen.name, labels[rival.name], both)
@@ -190,10 +192,19 @@ def trend(known: Facts, family: str, rows: Sequence[Mapping[str, Any]]) -> View 
     )
     unit = "people" if "user" in family.lower() or "activity" in family.lower() else "pairs"
     sizes = [number(row.get("users" if unit == "people" else "pairs")) for row in rows]
-    categories = [(str(row.get("slice")), f"{words.count(n)} {unit}" if n is not None else "")
-                  for row, n in zip(rows, sizes, strict=True)]  # fmt: skip
-    label = f"{metric_label(known.metric)} {family}, with 95 % intervals"
+    names, shared = _without_common_word(names)
+    categories = [(name, f"{words.count(n)} {unit}" if n is not None else "")
+                  for name, n in zip(names, sizes, strict=True)]  # fmt: skip
+    label = f"{metric_label(known.metric)} {family}{f' ({shared})' if shared else ''}, with 95 % intervals"
     return figure(lambda width: plots.lines(title, categories, drawn, known.unit, label, width), title)
+
+
+def _without_common_word(names: Sequence[str]) -> tuple[list[str], str]:
+    """["0–5 events", "over 5 events"] -> (["0–5", "over 5"], "events"): said once, on the axis."""
+    heads, words_ = zip(*(name.rpartition(" ")[::2] for name in names), strict=True)
+    if len(set(words_)) == 1 and all(heads):
+        return list(heads), words_[0]
+    return list(names), ""
 
 
 def slices(known: Facts, family: str, rows: Sequence[Mapping[str, Any]]) -> View | None:
@@ -207,12 +218,12 @@ def slices(known: Facts, family: str, rows: Sequence[Mapping[str, Any]]) -> View
         people = number(row.get("users"))
         body.append(
             {
-                "name": str(row.get("slice")),
+                "name": words.ranges(str(row.get("slice"))),
                 "pairs": words.scalar(row.get("pairs")),
                 "users": words.scalar(row.get("users")),
                 "rough": people is not None and people < FEW,
                 "cells": [
-                    cell(own := values.get(name), known.unit, own is not None and own.value == top) for name in names
+                    cell(own := values.get(name), known.metric, own is not None and own.value == top) for name in names
                 ],
             }
         )
@@ -244,7 +255,7 @@ def joint(known: Facts) -> View | None:
     ]
     mark = next((point for point in points if point.strong), max(points, key=lambda p: p.y.value))
     title = findings.joint_finding(wanted if mark.strong else None, mark.x.value, mark.y.value)
-    axes = ("lost among known items, of the most that is found", f"{metric_label(known.metric)} among new items")
+    axes = ("share lost among known items", f"{metric_label(known.metric)} among new items")
     note = "c is the factor by which scores of new items are raised; the ring marks the one chosen on validation."
     if not any(point.y.known for point in points):
         note += " This curve was measured without intervals."
@@ -255,8 +266,8 @@ def lists(known: Facts) -> View | None:
     """What is found against how much of the catalogue is shown."""
     key = next((k for m in known.models for k in m.metrics
                 if metric_of(k)[0].label == "Coverage" and metric_of(k)[1] in (known.k, None)), None)  # fmt: skip
-    rows = [(m, m.metrics[key], own) for m in known.models
-            if key and key in m.metrics and m.role != "refit" and (own := known.value(m))]  # fmt: skip
+    shown = [m for m in known.models if m.role == "baseline" or m in (known.chosen, known.alone)]
+    rows = [(m, m.metrics[key], own) for m in shown if key in m.metrics and (own := known.value(m))] if key else []
     if len(rows) < 2 or key is None:
         return None
     title = findings.lists_finding(known, rows)
@@ -270,15 +281,16 @@ def lists(known: Facts) -> View | None:
 
 
 def comparisons(known: Facts) -> View | None:
-    return compared(known.report.get("comparisons") or (), {m.name: m.threads for m in known.models})
+    return compared(known.report.get("comparisons") or ())
 
 
-def compared(given: Iterable[Mapping[str, Any]], threads: Mapping[str, tuple[str, ...]]) -> View | None:
+def compared(given: Iterable[Mapping[str, Any]]) -> View | None:
+    """Paired differences, each with its interval drawn around nought; every row of a metric to the same scale."""
     found = [(row, verdict) for row in given if (verdict := findings.comparison(row))]
-    ends: dict[str, list[Measure]] = {}
+    steps: dict[str, list[Measure]] = {}
     for row, verdict in found:
-        ends.setdefault(str(row.get("metric")), []).append(verdict.difference)
-    scales = {key: plots.axis(values, 0.0, 1.0, 1.05) for key, values in ends.items()}
+        steps.setdefault(str(row.get("metric")), []).append(verdict.difference)
+    scales = {key: marks.axis(values, 0.0, 1.0, 1.05) for key, values in steps.items()}
     rows = []
     for row, verdict in found:
         key, own = str(row.get("metric")), verdict.difference
@@ -286,28 +298,20 @@ def compared(given: Iterable[Mapping[str, Any]], threads: Mapping[str, tuple[str
         digits = 2 if unit == "share" else 4
         relative, p = number(row.get("relative_low")), number(row.get("p_corrected"))
         p = number(row.get("p")) if p is None else p
+        against, ends = str(row.get("against")), (scales[key].low, scales[key].high)
         rows.append(
             {
                 "model": name,
-                "against": str(row.get("against")),
+                "against": against,
                 "metric": metric_label(key),
                 "difference": ("+" if own.value > 0 else "") + words.figure(own.value, unit, digits),
-                "unit": "points" if unit == "share" else "",
                 "span": words.interval(own, unit, digits),
                 "relative": words.percent(relative) if relative is not None else "–",
                 "p": "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
-                "verdict": "within the noise"
-                if not verdict.clear
-                else "more" if (own.value > 0) else "less",
-                "mini": plots.mini(
-                    f"{name} against {row.get('against')}, {metric_label(key)}",
-                    own,
-                    (scales[key].low, scales[key].high),
-                    unit,
-                    threads.get(name, ()),
-                ),
+                "verdict": ("more" if own.value > 0 else "less") if verdict.clear else "within the noise",
+                "mini": plots.mini(f"{name} against {against}, {metric_label(key)}", own, ends, unit),
             }
-        )  # fmt: skip
+        )
     return {"rows": rows} if rows else None
 
 
@@ -315,9 +319,14 @@ def reading(known: Facts) -> View:
     keys = list(dict.fromkeys(key for model in known.models for key in model.metrics))
     ratings = ((known.report.get("ratings") or {}).get("models") or {}).values()
     keys += [key for told in ratings for key in (told.get("metrics") or {})]
-    metrics = {metric_of(str(key))[0].label: metric_of(str(key))[0].meaning for key in keys}
+    spoken = {metric_of(str(key))[0].label: metric_of(str(key))[0].meaning for key in keys}
+    metrics = {one.label: one.meaning for one in words.METRICS.values() if one.label in spoken} | spoken
     roles = {model.role for model in known.models}
+    cold = (known.report.get("split") or {}).get("kind") == "cold-items"
     return {
+        "ranked": "Every model ranks all of the items that were hidden for the test."
+        if cold
+        else "Every model ranks every item that the person did not have yet.",
         "metrics": [(label, meaning) for label, meaning in metrics.items() if meaning],
         "roles": [told for role, told in words.ROLES.items() if role in roles],
         "threads": [(t, words.THREAD_WORDS[t]) for t in words.THREADS

@@ -7,6 +7,7 @@ decimal; an interval as "27.2 to 28.9".
 
 import datetime
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -43,6 +44,10 @@ SPLITS = {
 }
 
 
+Number = float | int
+"""PEP 484 lets an int stand where a float is asked for; the checker of shapes wants it said."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """unit: "share" is written in percent. better: which end is the good one, None where that is a matter of aims.
@@ -55,17 +60,19 @@ class Metric:
     unit: Literal["share", "score", "plain"] = "share"
     better: Literal["higher", "lower"] | None = "higher"
     group: Literal["found", "lists", "ratings"] = "found"
+    digits: int | None = None
 
 
 METRICS = {
     "recall": Metric("Recall", "of what a person chose next, the share that stood among the first k suggestions"),
     "ndcg": Metric("NDCG", "the same, but a hit counts more the higher it stands; 1 is a perfect list", "score"),
-    "precision": Metric("Precision", "of the first k suggestions, the share that the person chose next"),
-    "f1": Metric("F1", "the harmonic mean of precision and recall"),
-    "accuracy": Metric("Accuracy", "the share of items rightly put among the first k or rightly left out"),
     "hit_rate": Metric("Hit rate", "the share of people with at least one hit among the first k"),
     "map": Metric("MAP", "precision at the place of each hit, averaged", "score"),
     "mrr": Metric("MRR", "one divided by the place of the first hit, averaged", "score"),
+    "precision": Metric("Precision", "of the first k suggestions, the share that the person chose next"),
+    "f1": Metric("F1", "the harmonic mean of precision and recall"),
+    "accuracy": Metric("Accuracy", "of all items, the share rightly put among the first k or rightly left out; near 1 "
+                       "for any list, since most items are rightly left out", digits=2),
     "coverage": Metric("Coverage", "the share of the catalogue that stands in anybody's first k", group="lists"),
     "gini": Metric("Gini", "how unevenly items are suggested; 0: all alike, 1: one item alone", "score", "lower",
                    "lists"),
@@ -77,10 +84,11 @@ METRICS = {
     "popularity": Metric("Popularity", "how many people had a suggested item, on average", "plain", None, "lists"),
     "popularity_bias": Metric("Popularity bias", "the same against what people had themselves; 0: just as popular",
                               "plain", None, "lists"),
-    "rmse": Metric("RMSE", "the error of a predicted rating, large errors weighing more", "plain", "lower", "ratings"),
-    "mse": Metric("MSE", "the square of RMSE", "plain", "lower", "ratings"),
+    "rmse": Metric("RMSE", "the error of a predicted rating, large errors weighing more", "plain", "lower",
+                   "ratings", 3),
+    "mse": Metric("MSE", "the square of RMSE", "plain", "lower", "ratings", 3),
     "mae": Metric("MAE", "the mean error of a predicted rating, in the unit of the ratings", "plain", "lower",
-                  "ratings"),
+                  "ratings", 3),
 }  # fmt: skip
 
 
@@ -172,17 +180,17 @@ def threads_in_words(threads: Iterable[str]) -> str:
 # --- figures -----------------------------------------------------------------------------------------------------
 
 
-def percent(share: float, digits: int = 1) -> str:
+def percent(share: Number, digits: int = 1) -> str:
     return f"{minus(share * 100, digits)} %"
 
 
-def points(share: float, digits: int = 1) -> str:
+def points(share: Number, digits: int = 1) -> str:
     """A difference of two shares, without sign: "5.6 points"."""
     text = f"{abs(share) * 100:.{digits}f}"
     return f"{text} point" if text == f"{1:.{digits}f}" else f"{text} points"
 
 
-def minus(value: float, digits: int) -> str:
+def minus(value: Number, digits: int) -> str:
     """A decimal with a true minus sign; what rounds to nought has no sign."""
     text = f"{value:.{digits}f}"
     if float(text) == 0:
@@ -190,7 +198,7 @@ def minus(value: float, digits: int) -> str:
     return text.replace("-", "−")
 
 
-def figure(value: float, unit: str, digits: int | None = None) -> str:
+def figure(value: Number, unit: str, digits: int | None = None) -> str:
     """A number as its unit is written, without the unit's name: 28.1 (percent), 0.142 (score), 11.62 (plain)."""
     if unit == "share":
         return minus(value * 100, 1 if digits is None else digits)
@@ -199,15 +207,16 @@ def figure(value: float, unit: str, digits: int | None = None) -> str:
     return minus(value, digits) if digits is not None else minus(value, 0 if abs(value) >= 1000 else 2)
 
 
-def with_unit(value: float, unit: str) -> str:
+def with_unit(value: Number, unit: str) -> str:
     return figure(value, unit) + (" %" if unit == "share" else "")
 
 
-def interval(given: Measure, unit: str, digits: int | None = None) -> str:
-    """ "27.2 to 28.9", or nothing where there is no interval."""
+def interval(given: Measure, unit: str, digits: int | None = None, short: bool = False) -> str:
+    """ "27.2 to 28.9", or nothing where there is no interval. short: "27.2–28.9" where no end is negative."""
     if given.low is None or given.high is None:
         return ""
-    return f"{figure(given.low, unit, digits)} to {figure(given.high, unit, digits)}"
+    between = "–" if short and given.low >= 0 else " to "
+    return f"{figure(given.low, unit, digits)}{between}{figure(given.high, unit, digits)}"
 
 
 def told(given: Measure, unit: str) -> str:
@@ -216,11 +225,11 @@ def told(given: Measure, unit: str) -> str:
     return with_unit(given.value, unit) + (f" ({span})" if span else "")
 
 
-def count(value: float) -> str:
+def count(value: Number) -> str:
     return f"{value:,.0f}".replace("-", "−")
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: Number) -> str:
     """ "0.37 s", "12.4 s", "4 min 05 s", "1 h 12 min"."""
     if seconds < 9.995:
         return f"{seconds:.2f} s"
@@ -233,7 +242,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def size(megabytes: float) -> str:
+def size(megabytes: Number) -> str:
     return f"{megabytes:,.0f} MB" if megabytes < 10_000 else f"{megabytes / 1000:,.1f} GB"
 
 
@@ -250,6 +259,11 @@ def humanise(key: str) -> str:
     return key.replace("_", " ").strip()
 
 
+def ranges(label: str) -> str:
+    """ "6-15 events" with the dash that ranges have."""
+    return re.sub(r"(?<=\d)-(?=\d)", "–", label)
+
+
 def joined(names: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
@@ -259,6 +273,8 @@ def scalar(value: object, key: str = "") -> str:
     """One value of a table that nobody knows in advance (health, settings, counts)."""
     if value is None:
         return "–"
+    if isinstance(value, Mapping | list | tuple) and not value:
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -271,5 +287,5 @@ def scalar(value: object, key: str = "") -> str:
             return percent(value, 1 if value >= 0.01 or value == 0 else 3)
         if "second" in hint:
             return duration(value)
-        return count(value) if value == round(value) and abs(value) < 1e15 else f"{value:.4g}".replace("-", "−")
+        return count(value) if value == round(value) or abs(value) >= 1000 else f"{value:.4g}".replace("-", "−")
     return str(value)

@@ -1,1 +1,1 @@
-"""Content to FeatureTable: encoders run by batches, through a content-addressed cache, with a report of what is absent."""
+"""Content to FeatureTable: encoders run by batches through a content-addressed cache; what is absent is told."""

@@ -28,7 +28,7 @@ import numpy as np
 from gobelin.arrays import Array, Float32, Int64, UInt8
 from gobelin.errors import StoreError
 from gobelin.features import shards
-from gobelin.features.shards import KEY, Damaged, Shard
+from gobelin.features.shards import KEY, DamagedError, Shard
 
 FORMAT = 1
 PUBLISH_ROWS, PUBLISH_SECONDS = 512, 10.0  # what a killed run may lose
@@ -46,7 +46,7 @@ def key_of(fingerprint: str, content: str | Path) -> bytes:
     seed = hashlib.blake2b(fingerprint.encode(), digest_size=KEY).digest()
     if isinstance(content, Path):
         with content.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(key=seed, digest_size=KEY)).digest()  # type: ignore[arg-type,return-value]
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(key=seed, digest_size=KEY)).digest()
     return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), key=seed, digest_size=KEY).digest()
 
 
@@ -129,9 +129,7 @@ class Vectors:
                 why[int(mine[i])] = shard.reasons[int(codes[i]) - 1]
         return values, why
 
-    def add(
-        self, keys: UInt8[Array, "rows 16"], values: Float32[Array, "rows dim"], why: Sequence[str | None]
-    ) -> None:
+    def add(self, keys: UInt8[Array, "rows 16"], values: Float32[Array, "rows dim"], why: Sequence[str | None]) -> None:
         """Keeps vectors, and publishes what has gathered when it is `PUBLISH_ROWS` or `PUBLISH_SECONDS` old."""
         if not self._waiting:
             self._since = time.monotonic()
@@ -163,7 +161,7 @@ class Vectors:
                 found.append(shards.read(path, self.dim))
             except FileNotFoundError:
                 continue  # another process merged it away: what it held stands in a shard that is read next time
-            except Damaged as wrong:
+            except DamagedError as wrong:
                 with contextlib.suppress(OSError):
                     path.rename(path.with_suffix(".damaged"))
                 self.damage.append(f"{path.name} was set aside: {wrong}; what it held is encoded again.")
@@ -186,14 +184,13 @@ class Vectors:
         small = [shard for shard in self._shards if len(shard) * self.dim * 4 < _SMALL]
         if len(small) < _MANY:
             return
-        for group in _groups(small, self.dim):
-            keys, first = np.unique(np.concatenate([shards.sortable(s.keys) for s in group]), return_index=True)
-            values = np.concatenate([s.values for s in group])[first]
-            why = [s.reasons[code - 1] if code else None for s in group for code in s.codes.tolist()]
-            with _writing(self.folder):
-                shards.write(
-                    self.folder, keys.view(np.uint8).reshape(-1, KEY), values, [why[i] for i in first.tolist()]
-                )
+        with contextlib.suppress(OSError):  # a cache that is only lent for reading serves as it is
+            for group in _groups(small, self.dim):
+                keys, first = np.unique(np.concatenate([shards.sortable(s.keys) for s in group]), return_index=True)
+                values = np.concatenate([s.values for s in group])[first]
+                why = [s.reasons[code - 1] if code else None for s in group for code in s.codes.tolist()]
+                kept = [why[i] for i in first.tolist()]
+                shards.write(self.folder, keys.view(np.uint8).reshape(-1, KEY), values, kept)
                 for shard in group:
                     shard.path.unlink(missing_ok=True)
         self._shards = self._open_all()

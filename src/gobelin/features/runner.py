@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
@@ -27,6 +27,7 @@ _PASSING = {"missing", "unreadable", "too large", "crashed"}  # not a property o
 NOT_GIVEN = "not given"
 
 
+@runtime_checkable
 class Source(Protocol):
     """What the runner needs of a catalogue."""
 
@@ -153,11 +154,13 @@ def _pieces(
         if progress is not None:
             progress(Progress(name, done, scan.total, encoded, time.monotonic() - begun))
 
-    for batch, block in encode_batches(encoder, scan.batches(), workers):
-        _keep(store, batch, block, passing)
-        encoded += len(batch)
-        tell(max(scan.seen - (scan.asked - encoded), 0))
-    store.flush()
+    try:
+        for batch, block in encode_batches(encoder, scan.batches(), workers):
+            _keep(store, batch, block, passing)
+            encoded += len(batch)
+            tell(max(scan.seen - (scan.asked - encoded), 0))
+    finally:
+        store.flush()  # also after Ctrl-C: what is done is kept
     values, present, absent = _pool(scan, store, cache, passing)
     tell(scan.total)
     features = Features(name, encoder.modality, catalogue.items, values, present)

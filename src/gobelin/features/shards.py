@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -24,7 +25,7 @@ SUFFIX = ".safetensors"
 _STALE = 24 * 3600  # seconds after which a temporary file has no living writer
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """A shard whose bytes are not those that were written."""
 
 
@@ -42,7 +43,9 @@ class Shard:
         return len(self.codes)
 
 
-def write(folder: Path, keys: UInt8[Array, "rows 16"], values: Float32[Array, "rows dim"], why: Sequence[str | None]) -> Path:
+def write(
+    folder: Path, keys: UInt8[Array, "rows 16"], values: Float32[Array, "rows dim"], why: Sequence[str | None]
+) -> Path:
     """Publishes a new shard in `folder` (temporary file, fsync, rename) and returns its path."""
     order = np.lexsort(keys.T[::-1])
     told = tuple(sorted({reason for reason in why if reason is not None}))
@@ -59,23 +62,26 @@ def write(folder: Path, keys: UInt8[Array, "rows 16"], values: Float32[Array, "r
 
 
 def read(path: Path, dim: int) -> Shard:
-    """Maps a shard and checks its bytes. Raises Damaged; FileNotFoundError where another process merged it away."""
+    """Maps a shard and checks its bytes.
+
+    Raises DamagedError; FileNotFoundError where another process merged it away.
+    """
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= path.stat().st_size:
-                raise Damaged("its header has no length")
+                raise DamagedError("its header has no length")
             header = json.loads(file.read(length))
         metadata = header.pop("__metadata__")
         tensors = {name: _map(path, header[name], 8 + length) for name in ("keys", "reasons", "values")}
         rows = len(tensors["reasons"])
         if tensors["keys"].shape != (rows, KEY) or tensors["values"].shape != (rows, dim):
-            raise Damaged(f"its shapes are not those of {rows} vectors of {dim}")
+            raise DamagedError(f"its shapes are not those of {rows} vectors of {dim}")
         if str(_checksum(tensors)) != metadata["checksum"]:
-            raise Damaged("its checksum differs")
+            raise DamagedError("its checksum differs")
         reasons = tuple(json.loads(metadata["reasons"]))
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as wrong:
-        raise Damaged(f"it cannot be read ({wrong})") from wrong
+        raise DamagedError(f"it cannot be read ({wrong})") from wrong
     return Shard(path, np.asarray(tensors["keys"]), tensors["values"], np.asarray(tensors["reasons"]), reasons)
 
 
@@ -105,13 +111,17 @@ def sweep(folder: Path) -> None:
                 path.unlink()
 
 
-def _map(path: Path, entry: dict, start: int) -> Array:
+def _map(path: Path, entry: dict[str, Any], start: int) -> Array:
     kinds = {"U8": np.uint8, "F32": np.float32}
     begin, end = entry["data_offsets"]
     shape, dtype = tuple(entry["shape"]), np.dtype(kinds[entry["dtype"]])
     if end - begin != int(np.prod(shape)) * dtype.itemsize or start + end > path.stat().st_size:
-        raise Damaged("it is shorter than its header says")
-    return np.memmap(path, dtype=dtype, mode="r", offset=start + begin, shape=shape) if end > begin else np.zeros(shape, dtype)
+        raise DamagedError("it is shorter than its header says")
+    return (
+        np.memmap(path, dtype=dtype, mode="r", offset=start + begin, shape=shape)
+        if end > begin
+        else np.zeros(shape, dtype)
+    )
 
 
 def _checksum(tensors: dict[str, Array]) -> int:
@@ -120,7 +130,7 @@ def _checksum(tensors: dict[str, Array]) -> int:
     for name in ("keys", "reasons", "values"):
         array = tensors[name]
         for row in range(0, len(array), 4096):
-            total = zlib.crc32(np.ascontiguousarray(array[row : row + 4096]), total)
+            total = zlib.crc32(np.ascontiguousarray(array[row : row + 4096]).data, total)
     return total
 
 

@@ -1,9 +1,10 @@
 """Batches through an encoder: in this process, or in several that each decode and encode whole batches on one thread.
 
-Processes are spawned (never forked: threads of numerical libraries do not survive a fork). Each gets the encoder's
-class and settings, not its weights. One batch at a time is with each worker and one more is prepared, so that memory
-stays bounded. A worker that dies (a decoder crashing on one picture) costs its batch a second try piece by piece in a fresh
-worker; the piece that kills again is absent with the reason "crashed".
+A worker is a fresh Python (never a fork: threads of numerical libraries do not survive one; nor does it run the
+caller's script again, as multiprocessing would). It gets the encoder's class and settings, not its weights. One batch
+at a time is with each worker and one more is prepared, so that memory stays bounded. A worker that dies (a decoder
+crashing on one picture) costs its batch a second try, piece by piece in a fresh worker; the piece that kills again is
+absent with the reason "crashed".
 """
 
 import collections
@@ -12,7 +13,8 @@ import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
-import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -27,7 +29,8 @@ from gobelin.parts import settings_of
 from gobelin.protocols import Encoder
 from gobelin.values import Block
 
-_FEW = 2  # batches for each worker below which starting processes costs more than it saves
+_FEW = 8  # batches below which starting processes (a second or two each) costs more than it saves
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,26 @@ class Batch:
     """Pieces that the cache lacks, and their keys. retry: it was with a worker that died."""
 
     keys: UInt8[Array, "rows 16"]
-    pieces: tuple[str, ...] | tuple[Path, ...]
+    pieces: tuple[str | Path, ...]
     retry: bool = False
 
     def __len__(self) -> int:
         return len(self.pieces)
 
 
-class WorkersFailed(GobelinError):
+class WorkersError(GobelinError):
     """Worker processes end before they begin."""
 
 
 def encode_batches(encoder: Encoder, batches: Iterator[Batch], workers: int) -> Iterator[tuple[Batch, Block]]:
-    """Every batch with its block, in the order in which they are done. `batches` is pulled as workers become free."""
-    if workers > 1:
-        first = list(itertools.islice(batches, workers * _FEW))
+    """Every batch with its block, in the order in which they are done. `batches` is pulled as workers become free.
+
+    An encoder whose class stands in the caller's script cannot be imported elsewhere: it runs in this process.
+    """
+    if workers > 1 and type(encoder).__module__ != "__main__":
+        first = list(itertools.islice(batches, _FEW))
         batches = itertools.chain(first, batches)
-        if len(first) == workers * _FEW:
+        if len(first) == _FEW:
             with contextlib.closing(_Pool(encoder, workers)) as pool:
                 yield from pool.run(batches)
             return
@@ -64,12 +70,15 @@ class _Pool:
 
     def __init__(self, encoder: Encoder, workers: int) -> None:
         self.encoder = encoder
-        self.context = multiprocessing.get_context("spawn")
         self.idle: list[Connection] = []
         self.busy: dict[Connection, Batch | None] = {}  # None: it has not said yet that it is ready
-        self.processes: dict[Connection, Any] = {}
-        for _ in range(workers):
-            self._start()
+        self.processes: dict[Connection, subprocess.Popen[bytes]] = {}
+        try:
+            for _ in range(workers):
+                self._start()
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Block]]:
         ready: collections.deque[Batch] = collections.deque()
@@ -104,20 +113,32 @@ class _Pool:
             if connection in self.busy:
                 process.terminate()
         for process in self.processes.values():
-            process.join(timeout=5)
-            if process.is_alive():
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
                 process.kill()
-                process.join()
+                process.wait()
 
     def _start(self) -> None:
-        ours, theirs = self.context.Pipe()
-        process = self.context.Process(
-            target=_work, args=(theirs, type(self.encoder), settings_of(self.encoder)), daemon=True
-        )
-        process.start()
-        theirs.close()
+        ours, theirs = multiprocessing.Pipe()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-c", f"from gobelin.features.workers import serve; serve({theirs.fileno()})"],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={
+                    **os.environ,
+                    **dict.fromkeys(_THREADS, "1"),
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                },
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which closes the pipe
+            )
+        finally:
+            theirs.close()
         self.processes[ours] = process
         self.busy[ours] = None
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            ours.send((type(self.encoder), settings_of(self.encoder)))
 
     def _send(self, connection: Connection, batch: Batch) -> None:
         self.busy[connection] = batch
@@ -126,38 +147,37 @@ class _Pool:
 
     def _bury(self, connection: Connection, batch: Batch | None) -> None:
         process = self.processes.pop(connection)
-        process.join(timeout=5)
+        code = process.wait()
         connection.close()
         if batch is None:
-            raise WorkersFailed(
-                f"A worker process of the encoder ended with exit code {process.exitcode} before it began.",
-                "a script whose own work stands under `if __name__ == '__main__':`, and memory for each worker.",
-                "add that line to the script that calls Gobelin, or encode with workers=1.",
+            raise WorkersError(
+                f"A worker process of {type(self.encoder).__name__} ended with exit code {code} before it began.",
+                "an encoder that can be made again from its settings, and memory for each worker.",
+                "see what it wrote on stderr, or encode in this process: workers=1.",
             )
         self._start()
 
 
-def _work(connection: Connection, cls: type, settings: dict[str, Any]) -> None:
-    """The life of a worker: pieces in, arrays out, until the pipe closes."""
-    from threadpoolctl import threadpool_limits
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which closes the pipe
-    with threadpool_limits(1):
+def serve(descriptor: int) -> None:
+    """The life of a worker: the encoder first, then pieces in and arrays out, until the pipe closes."""
+    connection = Connection(descriptor)
+    try:
+        cls, settings = connection.recv()
         encoder = cls(**settings)
         connection.send("ready")
         while True:
-            try:
-                pieces = connection.recv()
-            except EOFError:
-                return
-            try:
-                block = encoder.encode(pieces)
-                answer: Any = (block.values, block.present, block.reasons)
-            except Exception as wrong:  # told by the parent: an encoder that raises has a mistake
-                wrong.add_note(f"in worker process {os.getpid()} of {cls.__name__}")
-                answer = wrong
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                connection.send(answer)
+            connection.send(_answer(encoder, connection.recv()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _answer(encoder: Encoder, pieces: Any) -> Any:
+    try:
+        block = encoder.encode(pieces)
+    except Exception as wrong:  # told by the parent: an encoder that raises has a mistake
+        wrong.add_note(f"in worker process {os.getpid()} of {type(encoder).__name__}")
+        return wrong
+    return block.values, block.present, block.reasons
 
 
 def _next(batches: Iterator[Batch]) -> collections.deque[Batch]:

@@ -18,7 +18,7 @@ from gobelin.media.weaving import STITCH, STITCHES, Look, Rgb, cloth
 Shape = np.ndarray  # (corners, 2): a polygon in the unit square
 
 SCALE = 2
-HANGING = 0.27  # how much of the cloth shows in the backdrop; without it an image encoder sees shapes, hardly looks
+HANGING = 0.42  # how much of the cloth shows in the backdrop; without it an image encoder sees shapes, hardly looks
 BACKDROPS: tuple[tuple[Rgb, Rgb], ...] = (  # wall and table: pale, and alike for every look
     ((248, 245, 239), (235, 228, 216)),
     ((244, 245, 244), (228, 230, 229)),
@@ -31,11 +31,10 @@ WOOD, WOOD_SHADE, TWIG = (196, 160, 118), (150, 116, 80), (146, 142, 112)
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture. `weave` counts into the look's weaves; the rest varies the shape, its place and the light."""
+    """One picture: a kind of product in a look; the rest varies the shape, its place and the light."""
 
     kind: str
     look: Look
-    weave: int = 0
     size: int = 192  # pixels, square
     backdrop: int = 0
     girth: float = 1.0  # width of the shape against its height
@@ -102,9 +101,9 @@ def _backdrop(index: int, pixels: int, table: bool) -> Image.Image:
 
 
 @lru_cache(maxsize=128)
-def _hanging(look: Look, weave: str, pixels: int) -> Image.Image:
+def _hanging(look: Look, pixels: int) -> Image.Image:
     """The cloth as a wall hanging, which shows through the backdrop: a shop window in one style."""
-    return Image.fromarray(cloth(look, weave)[:pixels, :pixels])
+    return Image.fromarray(cloth(look)[:pixels, :pixels])
 
 
 class _Easel:
@@ -115,7 +114,7 @@ class _Easel:
         self.yarns = tuple(shade(yarn, picture.light) for yarn in picture.look.yarns)
         self.girth = picture.girth
         wall = _backdrop(picture.backdrop, self.side, picture.kind not in FLAT)
-        hanging = _hanging(picture.look, picture.look.weaves[picture.weave], self.side)
+        hanging = _hanging(picture.look, self.side)
         self.canvas = Image.blend(wall, hanging, HANGING)
         self.pen = ImageDraw.Draw(self.canvas)
 
@@ -171,7 +170,7 @@ class _Easel:
             cos, sin = np.float32(np.cos(angle) * step), np.float32(np.sin(angle) * step)
             x, y = u * wide / 2, v
             x, y, step = x * cos + y * sin, y * cos - x * sin, 1.0
-        repeat, middle = cloth(self.picture.look, self.picture.look.weaves[self.picture.weave]), STITCHES * STITCH
+        repeat, middle = cloth(self.picture.look), STITCHES * STITCH
         column, row = (x * step + middle).astype(np.int32), (y * step + middle).astype(np.int32)
         return repeat.reshape(-1, 3).take(row * (2 * middle) + column, axis=0)
 

@@ -1,4 +1,4 @@
-"""Picture files to RGB. Files are foreign: limits come first, and whatever a decoder raises is a value with a reason."""
+"""Picture files to RGB. Files are foreign: limits come first; whatever a decoder raises is a value with a reason."""
 
 import functools
 import io
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps
 
-from gobelin.arrays import Array, UInt8
+from gobelin.arrays import Array, Float32, UInt8
 
 # Formats that are decoded in this process alone; no EPS, which would start Ghostscript.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "MPO", "JPEG2000", "TGA", "ICO")
@@ -126,8 +126,8 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 def _from_deep(picture: Image.Image) -> Image.Image:
     """Grey of more than 8 bits (X-rays, scans): 16-bit range to 8 bits; floats from 0..1 or 0..255."""
-    values = np.asarray(picture, dtype=np.float32)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    values: Float32[Array, "height width"] = np.array(picture, dtype=np.float32)
+    values[~np.isfinite(values)] = 0
     highest = float(values.max(initial=0.0))
     if picture.mode == "F":
         values = values * 255 if highest <= 1 else values

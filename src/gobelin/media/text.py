@@ -35,7 +35,7 @@ def cut(text: str, longest: int) -> str:
         return text
     kept = text[:longest]
     space = kept.rfind(" ")
-    return kept[:space] if space > longest * 0.8 else kept
+    return kept[:space] if space >= longest // 2 else kept
 
 
 def compose(content: Content, fields: Sequence[str], longest: int) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class _Rows:
     def apply(self, x: Float32[Array, "rows dim"]) -> Float32[Array, "rows dim"]:
         """A_r x_r for each row."""
         along = np.repeat(x, np.diff(self.starts), axis=0)  # (pairs, dim)
-        return x @ self.prior + self.spread(self.confidence * _dots(along, self.gathered))
+        return np.asarray(x @ self.prior + self.spread(self.confidence * _dots(along, self.gathered)))
 
 
 def _conjugate(
@@ -101,9 +101,9 @@ def _conjugate(
 
 
 def _dots(a: Float32[Array, "rows dim"], b: Float32[Array, "rows dim"]) -> Float32[Array, " rows"]:
-    return np.einsum("ij,ij->i", a, b)
+    return np.asarray(np.einsum("ij,ij->i", a, b))
 
 
 def _ratio(a: Float32[Array, " rows"], b: Float32[Array, " rows"]) -> Float32[Array, "rows 1"]:
     """a / b by row; 0 where b is: such a row has arrived."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b > 1e-30)[:, None]
+    return np.asarray(np.divide(a, b, out=np.zeros_like(a), where=b > 1e-30))[:, None]

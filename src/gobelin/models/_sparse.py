@@ -8,7 +8,7 @@ from scipy.sparse import csr_array, vstack
 
 from gobelin.arrays import Array, Float32, Int64
 
-BLOCK = 1 << 24  # numbers in a block: 64 MiB of float32
+BLOCK = 1 << 22  # numbers in a block: 16 MiB of float32, and a few times that for their places and order
 
 Rescale = Callable[[Array, Array, Array], Array]
 """(rows, columns, values) of some entries -> their new values."""
@@ -46,12 +46,17 @@ def strongest(entries: csr_array, k: int) -> csr_array:
 
 def _strongest_of_block(block: Float32[Array, "rows items"], k: int) -> Float32[Array, "rows items"]:
     """The same for a dense block: all but the k largest positive entries of each row are 0."""
+    block = np.maximum(block, 0)
     if k < block.shape[1]:
         least = np.partition(block, -k, axis=1)[:, -k, None]
-        level = block == least
-        room = k - (block > least).sum(axis=1, keepdims=True)
-        block = np.where((block > least) | (level & (np.cumsum(level, axis=1) <= room)), block, 0)
-    return np.maximum(block, 0)
+        kept = block >= least
+        for row in np.flatnonzero((kept.sum(axis=1) > k) & (least[:, 0] > 0)):  # equals in the last place
+            above = block[row] > least[row]
+            level = np.flatnonzero(block[row] == least[row])
+            kept[row] = above
+            kept[row, level[: k - int(above.sum())]] = True
+        block = np.where(kept, block, 0)
+    return np.asarray(block)
 
 
 def strongest_products(left: csr_array, right: csr_array, k: int, rescale: Rescale) -> csr_array:
@@ -87,9 +92,15 @@ def strongest_dense(make: Callable[[slice], Float32[Array, "block items"]], n: i
 def stacked(kept: list[csr_array], shape: tuple[int, int]) -> csr_array:
     """Blocks of rows as one csr_array of float32 with 32-bit indices."""
     if not kept:
-        return csr_array(shape, dtype=np.float32)
+        return csr_array(np.zeros(shape, dtype=np.float32))
     whole: Any = vstack(kept, format="csr") if len(kept) > 1 else kept[0]
     return csr_array((whole.data, whole.indices.astype(np.int32), whole.indptr.astype(np.int32)), shape=shape)
+
+
+def counted(values: Array, rows: Array, columns: Array, shape: tuple[int, int]) -> csr_array:
+    """(rows, columns) float32 with each value at its place; values of one place are added."""
+    entries: Any = (values, (rows, columns))
+    return csr_array(entries, shape=shape, dtype=np.float32)
 
 
 def transposed(matrix: csr_array) -> csr_array:

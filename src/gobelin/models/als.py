@@ -15,7 +15,7 @@ from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
 from gobelin.values import Queries, Train
 
-STEPS = 3  # of conjugate gradients in each half of an iteration: they go on where the last iteration ended
+STEPS = 2  # of conjugate gradients in each half of an iteration: they go on where the last iteration ended
 ASK_EVERY = 3  # iterations between two questions to the monitor
 PATIENCE = 2  # questions without a better answer that end the fit
 
@@ -24,19 +24,20 @@ PATIENCE = 2  # questions without a better answer that end the fit
 class Als:
     """Implicit matrix factorisation: min sum_ui c_ui (p_ui - z_u'y_i)^2 + l (|Z|^2 + |Y|^2) (Hu, Koren, Volinsky 2008).
 
-    p is 1 where the log has the pair and 0 elsewhere; c = 1 + alpha x weight where it has, 1 elsewhere. Halves are
-    solved in turn by a few conjugate-gradient steps over all rows at once (Takács et al. 2011).
+    p is 1 where the log has the pair and 0 elsewhere; c = `unseen` + weight where it has, `unseen` elsewhere. Halves
+    are solved in turn by a few conjugate-gradient steps over all rows at once (Takács et al. 2011).
 
-    factors: length of the vectors. regularisation: l, the same for every row. alpha: how much more a pair of the log
-    counts than one outside. iterations: at most; with a monitor the best of every third one is kept, and the fit ends
-    when two questions in a row brought nothing better.
+    factors: length of the vectors. regularisation: l, the same for every row. unseen: what a pair outside the log
+    counts, 1 / alpha of the paper: said this way the best `regularisation` hardly moves with it (Rendle et al. 2022).
+    iterations: at most; with a monitor the best of every third one is kept, and the fit ends when two questions in a
+    row brought nothing better.
 
     No user is stored: a history is folded in by the normal equations of its row, to convergence, whoever asks.
     An empty history scores zero everywhere: its answer is the prior of whoever asks.
     """
 
-    regularisation: Annotated[float, Gt(0), Grid(1, 3, 10, 20, 30, 50, 100, 200)] = 30.0
-    alpha: Annotated[float, Gt(0), Grid(1, 3, 10, 30, 100)] = 10.0
+    regularisation: Annotated[float, Gt(0), Grid(0.1, 0.3, 1, 2, 3, 5, 10, 30)] = 3.0
+    unseen: Annotated[float, Gt(0), Grid(0.003, 0.01, 0.03, 0.1, 0.3, 1)] = 0.1
     factors: Annotated[int, Ge(1), Grid(32, 64, 128, 256, 512)] = 128
     iterations: Annotated[int, Ge(1)] = 15
     _items: Float32[Array, "items factors"] = field(init=False, repr=False, compare=False)
@@ -71,11 +72,11 @@ class Als:
         return fold(*self._row_problem(log), vectors, self._prior(vectors), start, steps=STEPS)
 
     def _row_problem(self, log: csr_array) -> tuple[csr_array, Float32[Array, " pairs"]]:
-        extra = csr_array((np.float32(self.alpha) * log.data, log.indices, log.indptr), shape=log.shape)
-        return extra, 1 + extra.data
+        return log, log.data + np.float32(self.unseen)
 
     def _prior(self, vectors: Float32[Array, "columns factors"]) -> Float32[Array, "factors factors"]:
-        return vectors.T @ vectors + np.float32(self.regularisation) * np.eye(self.factors, dtype=np.float32)
+        ridge = np.float32(self.regularisation) * np.eye(self.factors, dtype=np.float32)
+        return np.asarray(np.float32(self.unseen) * (vectors.T @ vectors) + ridge)
 
     def query_vectors(self, queries: Queries) -> Float32[Array, "queries factors"]:
         log = queries.histories.matrix(len(self._items), now=queries.now)
@@ -86,13 +87,13 @@ class Als:
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         items = self._items if candidates is None else self._items[candidates]
-        return self.query_vectors(queries) @ items.T
+        return np.asarray(self.query_vectors(queries) @ items.T)
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         """Cosine of the items' vectors; 0 to itself."""
         length = np.sqrt(np.einsum("ij,ij->i", self._items, self._items))
         unit = self._items / np.maximum(length, np.float32(1e-12))[:, None]
-        alike = unit[items] @ unit.T
+        alike = np.asarray(unit[items] @ unit.T)
         alike[np.arange(len(items)), items] = 0
         return alike
 

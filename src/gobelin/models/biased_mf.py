@@ -20,9 +20,9 @@ PATIENCE = 4  # epochs without a better answer of the monitor that end the fit
 
 @dataclass(kw_only=True)
 class BiasedMf:
-    """Biased matrix factorisation of ratings: r = m + b_u + b_i + p_u'q_i, by minibatch AdaGrad (Koren, Bell, Volinsky 2009).
+    """Biased matrix factorisation of ratings: r = m + b_u + b_i + p_u'q_i, by minibatches (Koren et al. 2009).
 
-    Minimises sum (r - r^)^2 + l_b (b_u^2 + b_i^2) + l (|p_u|^2 + |q_i|^2), l_b = `bias_regularisation`,
+    Minimises sum (r - r^)^2 + l_b (b_u^2 + b_i^2) + l (|p_u|^2 + |q_i|^2) by AdaGrad, l_b = `bias_regularisation`,
     l = `regularisation`: each rating of a row carries its share of the row's penalty. m is the mean of the train part.
     Every rating event counts, a repeated one again; predictions are held within the range of the ratings seen.
 
@@ -37,9 +37,9 @@ class BiasedMf:
     Raises UserError where the log holds no ratings.
     """
 
-    regularisation: Annotated[float, Gt(0), Grid(1, 2, 3, 5, 8, 12, 20)] = 5.0
+    regularisation: Annotated[float, Gt(0), Grid(3, 5, 8, 12, 20, 30)] = 12.0
     factors: Annotated[int, Ge(1), Grid(8, 16, 32, 64, 128)] = 32
-    bias_regularisation: Annotated[float, Gt(0), Grid(1, 3, 5, 10, 20)] = 4.0
+    bias_regularisation: Annotated[float, Gt(0), Grid(1, 3, 5, 10, 20)] = 5.0
     learning_rate: Annotated[float, Gt(0), Grid(0.02, 0.05, 0.1, 0.2)] = 0.1
     epochs: Annotated[int, Ge(1)] = 30
     batch: Annotated[int, Ge(1)] = 1024
@@ -61,12 +61,12 @@ class BiasedMf:
         self._range = float(ratings.min()), float(ratings.max())
         self._users, self._items = (self._begin(len(v), rng) for v in (train.users, train.items))
         targets = (ratings - np.float32(self._mean)).astype(np.float32)
-        sides = [_Side(self._users, users, self._penalty()), _Side(self._items, items, self._penalty())]
+        people, things = _Side(self._users, users, self._penalty()), _Side(self._items, items, self._penalty())
         best, liked, since = (self._users.copy(), self._items.copy()), -np.inf, 0
         for _ in range(self.epochs):
             order = rng.permutation(len(targets))
             for start in range(0, len(order), self.batch):
-                self._step(*sides, targets, order[start : start + self.batch])
+                self._step(people, things, targets, order[start : start + self.batch])
             if monitor is None:
                 continue
             value = monitor(self)
@@ -91,14 +91,14 @@ class BiasedMf:
     def _step(self, people: "_Side", things: "_Side", targets: Float32[Array, " ratings"], some: Array) -> None:
         p, q = people.of(some), things.of(some)  # (batch, 1 + factors)
         wrong = targets[some] - p[:, 0] - q[:, 0] - np.einsum("ij,ij->i", p[:, 1:], q[:, 1:])
-        people.move(some, _with_bias(q) * wrong[:, None], p, self.learning_rate)
-        things.move(some, _with_bias(p) * wrong[:, None], q, self.learning_rate)
+        people.move(some, _with_bias(q) * wrong[:, None], self.learning_rate)
+        things.move(some, _with_bias(p) * wrong[:, None], self.learning_rate)
 
     def rate(self, users: Int32[Array, " pairs"], items: Int32[Array, " pairs"]) -> Float32[Array, " pairs"]:
         p = np.where((users >= 0)[:, None], self._users[users], 0)
         q = np.where((items >= 0)[:, None], self._items[items], 0)
         r = self._mean + p[:, 0] + q[:, 0] + np.einsum("ij,ij->i", p[:, 1:], q[:, 1:])
-        return np.clip(r, *self._range).astype(np.float32)
+        return np.asarray(np.clip(r, *self._range), dtype=np.float32)
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         items = self._items if candidates is None else self._items[candidates]
@@ -137,9 +137,9 @@ class _Side:
         self.size = np.zeros((len(table), 2), dtype=np.float32)  # squared gradients so far: of the bias, of the vector
 
     def of(self, some: Array) -> Float32[Array, "batch wide"]:
-        return self.table[self.rows[some]]
+        return np.asarray(self.table[self.rows[some]])
 
-    def move(self, some: Array, pull: Float32[Array, "batch wide"], here: Float32[Array, "batch wide"], rate: float) -> None:
+    def move(self, some: Array, pull: Float32[Array, "batch wide"], rate: float) -> None:
         """One AdaGrad step along the batch's pull, less the penalty; a row that stands several times moves once."""
         touched, place = np.unique(self.rows[some], return_inverse=True)
         sum_up = csr_array((np.ones(len(some), np.float32), (place, np.arange(len(some)))))

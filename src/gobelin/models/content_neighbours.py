@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from annotated_types import Ge
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.errors import UserError
@@ -48,13 +48,12 @@ class ContentNeighbours:
             raise UserError(
                 "content_neighbours has nothing to compare: the feature table holds no sense.",
                 "at least one encoder in the recipe.",
-                "add one, e.g. [encoders.text] part = \"sentence\", or leave this model out.",
+                'add one, e.g. [encoders.text] part = "sentence", or leave this model out.',
             )
         senses = {name: one for name, one in train.table.features.items() if self._weight(name) > 0}
         self._centres = {name: one.mean() for name, one in senses.items() if not one.sparse}
         self._units = {name: one.unit(self._centres.get(name)) for name, one in senses.items()}
-        nearest = strongest_dense(lambda rows: self._similar(rows), len(train.items), self.k)
-        self._matrix = transposed(nearest)
+        self._matrix = transposed(strongest_dense(self._similar, len(train.items), self.k))
         return self
 
     def _weight(self, sense: str) -> float:
@@ -66,8 +65,8 @@ class ContentNeighbours:
         count = len(range(items)[rows]) if isinstance(rows, slice) else len(rows)
         total = np.zeros((count, items), dtype=np.float32)
         for name, unit in self._units.items():
-            alike = unit[rows] @ unit.T
-            total += np.float32(self._weight(name)) * (alike.toarray() if issparse(alike) else alike)
+            alike: Any = unit[rows] @ unit.T
+            total += np.float32(self._weight(name)) * (alike.toarray() if isinstance(alike, csr_array) else alike)
         return total
 
     def _matrix_size(self) -> int:
@@ -111,6 +110,13 @@ class ContentNeighbours:
         alike = self._similar(items)
         alike[np.arange(len(items)), items] = 0
         return alike
+
+    @classmethod
+    def plain(cls, settings: Mapping[str, Any], train: Train) -> dict[str, Any]:
+        """Only the proportions of the weights change an order: a search tries nothing twice."""
+        weights = {sense: float(settings["weights"].get(sense, 1.0)) for sense in train.table}
+        most = max(weights.values(), default=0) or 1
+        return {**settings, "weights": {sense: round(weight / most, 6) for sense, weight in weights.items()}}
 
     def state(self) -> State:
         return state_of(self, matrix=self._matrix, units=self._units, centres=self._centres)

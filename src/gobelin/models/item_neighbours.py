@@ -1,7 +1,8 @@
 """Item neighbours: what those who took this also took, by cosine, BM25 or TF-IDF."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
@@ -22,7 +23,7 @@ class ItemNeighbours:
 
     With Y the log as items x users, weighted:
       cosine  S = Y Y' / (|y_i| |y_j| + shrink)           (Sarwar et al. 2001; shrinkage: Bell and Koren 2007)
-      tfidf   the same, each user's column of Y times ln(items / (1 + items of that user)): a user of many items says less
+      tfidf   the same, each user's column of Y times ln(items / (1 + items of that user))
       bm25    S = Y Y', Y weighted as BM25 weighs words in texts: an item is a text, its users are the words
               (the item-item recommender of the library `implicit`)
 
@@ -35,8 +36,8 @@ class ItemNeighbours:
     """
 
     weighting: Literal["cosine", "bm25", "tfidf"] = "cosine"
-    k: Annotated[int, Ge(1), Grid(20, 50, 100, 200, 500, 1000)] = 200
-    shrink: Annotated[float, Ge(0), Grid(0, 1, 3, 10, 30, 100)] = 0.0
+    k: Annotated[int, Ge(1), Grid(20, 50, 100, 200, 500, 1000, 2000)] = 200
+    shrink: Annotated[float, Ge(0), Grid(0, 1, 3, 10, 30, 100, 300)] = 0.0
     length: Annotated[float, Ge(0), Le(1), Grid(0, 0.2, 0.35, 0.5, 0.75, 1)] = 0.5
     saturation: Annotated[float, Gt(0), Grid(0.3, 0.6, 1.2, 3, 10, 100)] = 1.2
     _matrix: csr_array = field(init=False, repr=False, compare=False)
@@ -74,6 +75,12 @@ class ItemNeighbours:
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         return dense_rows(self._matrix, items)
+
+    @classmethod
+    def plain(cls, settings: Mapping[str, Any], train: Train) -> dict[str, Any]:
+        """What acts under this `weighting`: a search tries nothing twice."""
+        idle = ("shrink",) if settings["weighting"] == "bm25" else ("length", "saturation")
+        return {name: value for name, value in settings.items() if name not in idle}
 
     def state(self) -> State:
         return state_of(self, matrix=self._matrix)

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, vstack
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64, Scores
 from gobelin.errors import UserError
 from gobelin.models._fitted import remade, state_of
-from gobelin.models._sparse import column_sums, row_sums, scaled, strongest_products, transposed
+from gobelin.models._sparse import column_sums, counted, row_sums, scaled, strongest_products, transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
 from gobelin.values import Histories, Queries, Train
@@ -36,9 +36,9 @@ class Markov:
     """
 
     last: Annotated[int, Ge(1), Grid(1, 2, 3, 5, 10, 30, 100)] = 5
-    decay: Annotated[float, Gt(0), Le(1), Grid(0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1)] = 0.8
-    together: Annotated[float, Ge(0), Grid(0, 0.3, 1, 3)] = 1.0
-    smoothing: Annotated[float, Gt(0), Grid(0.1, 0.3, 1, 3, 10, 30, 100)] = 1.0
+    decay: Annotated[float, Gt(0), Le(1), Grid(0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1)] = 0.9
+    together: Annotated[float, Ge(0), Grid(0, 0.3, 1, 3, 10)] = 1.0
+    smoothing: Annotated[float, Gt(0), Grid(0.1, 0.3, 1, 3, 10, 30, 100)] = 10.0
     successors: Annotated[int, Ge(1)] = 500
     _next: csr_array = field(init=False, repr=False, compare=False)  # (items, items) N
     _counted: Float32[Array, " items"] = field(init=False, repr=False, compare=False)  # N_i
@@ -87,9 +87,7 @@ class Markov:
         age = newest[owner] - np.arange(len(owner))
         weight = np.where(age < self.last, self.decay ** np.minimum(age, 1_000), 0)
         recent = np.flatnonzero(weight > 0)
-        place = csr_array(
-            (weight[recent], (owner[recent], recent)), shape=(len(histories), taken.shape[0]), dtype=np.float32
-        )
+        place = counted(weight[recent], owner[recent], recent, (len(histories), taken.shape[0]))
         spoken = csr_array(place @ scaled(taken, rows=1 / np.maximum(row_sums(taken), 1e-12)))
         return scaled(spoken, rows=1 / np.maximum(row_sums(spoken), 1e-12))
 
@@ -114,5 +112,4 @@ def _moments(histories: Histories, n_items: int) -> tuple[csr_array, Int64[Array
         new[1:] = (query[1:] != query[:-1]) | (kept.times[1:] != kept.times[:-1])
     moment = np.cumsum(new) - 1
     owner = query[new]
-    taken = csr_array((kept.weights, (moment, kept.items)), shape=(len(owner), n_items), dtype=np.float32)
-    return taken, owner
+    return counted(kept.weights, moment, kept.items, (len(owner), n_items)), owner

@@ -1,7 +1,8 @@
 """Popularity: what most people took, in all of the log, lately, or with older events fading."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import Gt
@@ -32,8 +33,8 @@ class Popularity:
     """
 
     recency: Literal["all", "window", "decay"] = "all"
-    window: Annotated[float, Gt(0), Grid(1, 2, 3, 7, 14, 30, 90, 365)] = 7
-    half_life: Annotated[float, Gt(0), Grid(0.25, 0.5, 1, 2, 4, 7, 14, 30, 90, 365)] = 7
+    window: Annotated[float, Gt(0), Grid(1, 2, 3, 7, 14, 30, 90, 365)] = 7.0
+    half_life: Annotated[float, Gt(0), Grid(0.25, 0.5, 1, 2, 4, 7, 14, 30, 90, 365)] = 7.0
     _scores: Float32[Array, " items"] = field(init=False, repr=False, compare=False)
 
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
@@ -60,6 +61,12 @@ class Popularity:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         scores = self._scores if candidates is None else self._scores[candidates]
         return np.tile(scores, (len(queries), 1))
+
+    @classmethod
+    def plain(cls, settings: Mapping[str, Any], train: Train) -> dict[str, Any]:
+        """What acts under this `recency`: a search tries nothing twice."""
+        acts = {"window": "window", "decay": "half_life"}.get(settings["recency"])
+        return {name: value for name, value in settings.items() if name in ("recency", acts)}
 
     def state(self) -> State:
         return state_of(self, scores=self._scores)

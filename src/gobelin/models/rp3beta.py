@@ -29,7 +29,7 @@ class Rp3beta:
     """
 
     beta: Annotated[float, Ge(0), Grid(0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)] = 0.4
-    alpha: Annotated[float, Ge(0), Grid(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5)] = 0.6
+    alpha: Annotated[float, Ge(0), Grid(0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5)] = 0.6
     k: Annotated[int, Ge(1), Grid(20, 50, 100, 200, 300, 500, 1000)] = 300
     _matrix: csr_array = field(init=False, repr=False, compare=False)
 

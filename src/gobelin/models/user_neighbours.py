@@ -17,7 +17,7 @@ from gobelin.values import Queries, Train
 
 @dataclass(kw_only=True)
 class UserNeighbours:
-    """User-user nearest neighbours: the histories of the k people most alike, weighted by likeness (Resnick et al. 1994).
+    """User-user nearest neighbours: what the k people most alike took, weighted by likeness (Resnick et al. 1994).
 
     score = sum over neighbours v of cos(h, x_v)^sharpness x_v, with cos(h, x) = h'x / (|h| |x| + shrink).
 
@@ -47,7 +47,7 @@ class UserNeighbours:
         ours = _norms(h)
 
         def likeness(rows: Array, columns: Array, values: Array) -> Array:
-            return (values / (ours[rows] * self._norms[columns] + self.shrink)) ** self.sharpness
+            return np.asarray(values / (ours[rows] * self._norms[columns] + self.shrink)) ** self.sharpness
 
         near = strongest_products(h, self._takers, self.k, likeness)  # (queries, users)
         log = self._log if candidates is None else self._log[:, candidates]
@@ -62,4 +62,4 @@ class UserNeighbours:
 
 
 def _norms(rows: csr_array) -> Float32[Array, " rows"]:
-    return np.sqrt(row_sums(csr_array(rows * rows))).astype(np.float32)
+    return np.asarray(np.sqrt(row_sums(csr_array(rows * rows))), dtype=np.float32)

@@ -9,12 +9,15 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Int64, ItemSquare, Scores
-from gobelin.models._linear import score_linear
+from gobelin.models._fitted import remade, state_of
 from gobelin.models._loom import Loom
 from gobelin.models._transfer import Kernels, Mixture
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
 from gobelin.values import Queries, Train
+
+WEIGHT, TAU = 10.0, 0.5
+"""Of a sense that the settings do not name."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,27 @@ class Weave:
 
     weight: a_m of each sense, in units of the log (0 leaves it out). tau: of the kernel exp((cos - 1) / tau) of each
     sense; 0 takes the cosine itself. regularisation: l. user_power: b, a user with n events counts n^-b.
-    item_power: p, X is taken as X D^-p with D the events of each item. head: output scale D^head, what popular items
-    get for being popular. log_blend: how much of the log-only matrix of the same settings is added: it keeps the
-    head, and carries items that content does not reach. fill: an item lacking a sense gets the mean of that many
-    neighbours in the log (0: its row is left out). most_items: the closed form is solved for at most so many items,
-    the most frequent; the rest go the way of new items. cold_*: of the regression, judged on items held out whole.
+    item_power: p, X is taken as X D^-p with D the events of each item. history_power: h, an item of the history
+    speaks with D^-h. head: output scale D^head, what popular items get for being popular.
+    log_blend: how much of the log-only matrix of the same settings is added; it carries items that content does not
+    reach. fill: an item lacking a sense gets the mean of that many neighbours in the log (0: its row is left out).
+    most_items: the closed form is solved for at most so many items, the most frequent; the rest go the way of new
+    items. cold_*: of the regression, judged on items held out whole.
 
     Memory: about four items x items float32 arrays. Relations: no sense, p = head = log_blend = 0 is EASE.
     """
 
-    weight: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.3, 1, 3, 10, 30, 100)] = field(
-        default_factory=dict
+    head: Annotated[float, Grid(-0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4)] = 0.2
+    history_power: Annotated[float, Grid(-0.1, 0, 0.05, 0.1, 0.15, 0.2, 0.3)] = 0.1
+    regularisation: Annotated[float, Gt(0), Grid(10, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)] = 100.0
+    weight: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.1, 0.3, 1, 3, 10, 30, 100, 300)] = field(
+        default_factory=lambda: dict[str, float]()
     )
-    tau: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.2, 0.5, 1)] = field(default_factory=dict)
-    regularisation: Annotated[float, Gt(0), Grid(20, 50, 100, 200, 500, 1000)] = 100.0
-    head: Annotated[float, Grid(-0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4)] = 0.1
     item_power: Annotated[float, Ge(0), Grid(0, 0.1, 0.2, 0.3)] = 0.1
     user_power: Annotated[float, Ge(0), Grid(0, 0.25, 0.5, 0.75, 1)] = 0.5
+    tau: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 1, 0.5, 0.3, 0.2, 0.1)] = field(
+        default_factory=lambda: dict[str, float]()
+    )
     log_blend: Annotated[float, Ge(0), Grid(0, 0.2, 0.4, 0.8, 1.6)] = 0.0
     fill: Annotated[int, Ge(0), Grid(0, 10)] = 0
     least_events: Annotated[int, Ge(1)] = 1
@@ -76,7 +83,7 @@ class Weave:
         rest = np.setdiff1d(np.arange(len(train.items)), loom.rows)
         if self._kernels is None or self._kernels.shape != (len(rest), len(loom.rows)):
             self._kernels = Kernels(train.table, loom.rows, rest)
-        weights = {sense: self.cold_weight.get(sense, 1.0) for sense in train.table}
+        weights = {sense: self.cold_weight.get(sense, self.default("cold_weight")) for sense in train.table}
         weaves = self._kernels.mixture(weights, self.cold_ridge)
         self._fitted = _Woven(loom.rows, rest, matrix, weaves, len(train.items))
         return self
@@ -92,7 +99,7 @@ class Weave:
 
     def _senses(self, train: Train) -> dict[str, tuple[float, float]]:
         """Active senses: (a, tau)."""
-        pairs = {s: (self.weight.get(s, 1.0), self.tau.get(s, 0.5)) for s in train.table}
+        pairs = {s: (self.weight.get(s, WEIGHT), self.tau.get(s, TAU)) for s in train.table}
         return {s: pair for s, pair in pairs.items() if pair[0] > 0}
 
     def _closed(self, loom: Loom, senses: Mapping[str, tuple[float, float]]) -> ItemSquare:
@@ -101,8 +108,8 @@ class Weave:
             alone = _weights(loom.inverse(self.user_power, self.item_power, self.regularisation, {}, 0))
             b += np.float32(self.log_blend) * alone
         popular = np.maximum(loom.counts, 1)
-        if self.item_power:  # B was found for X D^-p: bring its rows back to the units of X
-            b *= popular[:, None] ** np.float32(-self.item_power)
+        if self.history_power:
+            b *= popular[:, None] ** np.float32(-self.history_power)
         if self.head:
             b *= popular[None, :] ** np.float32(self.head)
         return b
@@ -110,28 +117,32 @@ class Weave:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         f = self._ready()
         history = queries.histories.matrix(f.n_items, now=queries.now)
-        solved = history[:, f.solved]
-        if len(f.rest) and history[:, f.rest].nnz:
-            solved = solved + csr_array(history[:, f.rest] @ f.weaves) if isinstance(f.weaves, csr_array) else (
-                solved.toarray() + history[:, f.rest] @ f.weaves
-            )
-        if candidates is None and not len(f.rest):
-            return np.asarray(solved @ f.matrix, dtype=np.float32)
+        told = self._told(history)
+        if not len(f.rest):
+            return np.asarray(told @ (f.matrix if candidates is None else f.matrix[:, candidates]), dtype=np.float32)
         wanted = np.arange(f.n_items) if candidates is None else candidates.astype(np.int64)
         place = np.full(f.n_items, -1, dtype=np.int64)
         place[f.solved] = np.arange(len(f.solved))
-        place[f.rest] = np.arange(len(f.rest))
-        is_rest = np.zeros(f.n_items, dtype=bool)
-        is_rest[f.rest] = True
+        far = np.flatnonzero(place[wanted] < 0)
+        near = np.flatnonzero(place[wanted] >= 0)
         out = np.zeros((len(queries), len(wanted)), dtype=np.float32)
-        far = is_rest[wanted]
-        if far.any():
-            whole = np.asarray(solved @ f.matrix, dtype=np.float32)
-            out[:, ~far] = whole[:, place[wanted[~far]]]
-            out[:, far] = np.float32(self.cold_scale) * (f.weaves[place[wanted[far]]] @ whole.T).T
-        else:
-            out[:] = solved @ f.matrix[:, place[wanted]]
+        if not len(far):
+            return np.asarray(told @ f.matrix[:, place[wanted]], dtype=np.float32)
+        whole = np.asarray(told @ f.matrix, dtype=np.float32)  # (queries, solved)
+        out[:, near] = whole[:, place[wanted[near]]]
+        rows = np.searchsorted(f.rest, wanted[far])
+        out[:, far] = np.float32(self.cold_scale) * (f.weaves[rows] @ whole.T).T
         return out
+
+    def _told(self, history: csr_array) -> csr_array | Float32[Array, "queries solved"]:
+        """The history in terms of solved items: any other item speaks through its mixture."""
+        f = self._ready()
+        told = history[:, f.solved]
+        others = history[:, f.rest]
+        if not others.nnz:
+            return told
+        mixed = others @ f.weaves
+        return csr_array(told + mixed) if isinstance(mixed, csr_array) else told.toarray() + mixed
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         return self.score(Queries.of([[int(i)] for i in items]))
@@ -144,6 +155,10 @@ class Weave:
         """Take over what another weave has computed from the same train value (a search tries many settings)."""
         if (self.least_events, self.most_items) == (other.least_events, other.most_items):
             self._loom, self._kernels = other._loom, other._kernels
+
+    def default(self, setting: str) -> float:
+        """What a sense that is not named gets."""
+        return {"weight": WEIGHT, "tau": TAU, "cold_weight": 1.0}[setting]
 
     @classmethod
     def plain(cls, settings: Mapping[str, Any], train: Train) -> dict[str, Any]:
@@ -163,17 +178,13 @@ class Weave:
 
     def state(self) -> State:
         f = self._ready()
-        settings = {"cold_scale": self.cold_scale}
-        return {**settings, "solved": f.solved, "rest": f.rest, "matrix": f.matrix, "weaves": f.weaves,
-                "n_items": f.n_items}
+        return state_of(self, solved=f.solved, rest=f.rest, matrix=f.matrix, weaves=f.weaves, n_items=f.n_items)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        model = cls(cold_scale=state["cold_scale"])
-        model._fitted = _Woven(
-            np.asarray(state["solved"]), np.asarray(state["rest"]), np.asarray(state["matrix"]),
-            state["weaves"], int(state["n_items"]),
-        )
+        model = remade(cls, state)
+        learned = (np.asarray(state[name]) for name in ("solved", "rest", "matrix"))
+        model._fitted = _Woven(*learned, state["weaves"], int(state["n_items"]))
         return model
 
 

@@ -160,9 +160,7 @@ class Run:
             raise UserError("No candidate was given.", "at least one item id.", "leave --candidates out for all items.")
         return rows
 
-    def _wish(
-        self, text: str | None, image: str | Path | None, attributes: Mapping[str, str] | None
-    ) -> Wish | None:
+    def _wish(self, text: str | None, image: str | Path | None, attributes: Mapping[str, str] | None) -> Wish | None:
         fields: dict[str, tuple[str, ...] | tuple[Path, ...]] = {}
         if text is not None:
             fields["text"] = (text,)
@@ -199,5 +197,3 @@ def _seen(histories: Histories, n_items: int) -> csr_array:
     """(queries, items) what each query already likes: events of full weight. A mere view is no reason to hide."""
     liked: Bool[Array, " events"] = (histories.items >= 0) & (histories.weights >= 1)
     return histories.keep(liked).matrix(n_items)
-
-

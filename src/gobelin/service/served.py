@@ -130,9 +130,7 @@ def load_model(run: Path) -> Served:
         histories=Histories(**h),
         positive=positive,
         table=FeatureTable(items, features),
-        cards=Card(
-            tuple(cards["title"]), tuple(cards["categories"]), tuple(cards["image"]), tuple(cards["group"])
-        ),
+        cards=Card(tuple(cards["title"]), tuple(cards["categories"]), tuple(cards["image"]), tuple(cards["group"])),
         encoders=encoders,
         now=about["now"],
         seed=about["seed"],

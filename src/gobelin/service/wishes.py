@@ -65,7 +65,8 @@ class Wishing:
         raise TypeError("a wish is not stored")
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
-        scores = _unit_size(self.model.score(queries, candidates))
+        without = Queries(queries.users, queries.histories, queries.now)  # the model must not answer the wish as well
+        scores = _unit_size(self.model.score(without, candidates))
         if queries.wish is None:
             return scores
         wanted = np.zeros(scores.shape[1], dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Contract checks and known-answer worlds, shipped with the package so that plugins can use them."""

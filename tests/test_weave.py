@@ -1,0 +1,121 @@
+"""weave equals its formula, reduces to EASE, and finds what only log, words and pictures together tell."""
+
+import numpy as np
+import pytest
+
+from gobelin.models.ease import Ease
+from gobelin.models.weave import Weave
+from gobelin.testing import worlds
+from gobelin.testing.models import CHECKS
+from gobelin.values import Queries
+
+PLAIN = {"item_power": 0.0, "user_power": 0.0, "history_power": 0.0, "head": 0.0}
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
+@pytest.mark.parametrize("settings", [{}, {"log_blend": 0.4, "fill": 10}, {"most_items": 6}, {"least_events": 3}])
+def test_weave_keeps_the_contract(check, settings) -> None:
+    check(lambda: Weave(**settings))
+
+
+def test_without_senses_and_powers_it_is_ease() -> None:
+    train = worlds.checkerboard().train.only()
+    woven = Weave(regularisation=10.0, **PLAIN).fit(train, rng())
+    ease = Ease(regularisation=10.0).fit(train, rng())
+    np.testing.assert_allclose(woven.score(train.queries()), ease.score(train.queries()), atol=2e-5)
+
+
+def test_it_equals_the_textbook_formula_in_float64() -> None:
+    train = worlds.two_senses().train
+    settings = {"weight": {"text.words": 3.0, "image.pixels": 1.0}, "tau": {"text.words": 0.0, "image.pixels": 0.5}}
+    model = Weave(regularisation=5.0, **settings, **PLAIN).fit(train, rng())
+    x = train.matrix().toarray().astype(np.float64)
+    total = x.T @ x + 5.0 * np.eye(x.shape[1])
+    for name, tau in settings["tau"].items():
+        f = np.asarray(train.table[name].values, dtype=np.float64)
+        f = f - f.mean(axis=0)
+        f /= np.linalg.norm(f, axis=1, keepdims=True)
+        cosine = f @ f.T
+        total += settings["weight"][name] * (cosine if tau == 0 else np.exp((cosine - 1) / tau))
+    p = np.linalg.inv(total)
+    b = np.eye(len(p)) - p / np.diag(p)
+    np.testing.assert_allclose(model.score(train.queries()), x @ b, atol=1e-4)
+
+
+def test_the_powers_scale_what_they_say() -> None:
+    train = worlds.checkerboard(size=20).train.only()
+    counts = np.maximum(train.counts(), 1).astype(np.float64)
+    plain = Weave(regularisation=10.0, **PLAIN).fit(train, rng()).score(Queries.of([[3]]))
+    loud = Weave(regularisation=10.0, **(PLAIN | {"head": 0.5, "history_power": 0.25})).fit(train, rng())
+    np.testing.assert_allclose(loud.score(Queries.of([[3]])), plain * counts**0.5 * counts[3] ** -0.25, rtol=1e-4)
+
+
+def test_log_words_and_pictures_together_beat_any_two() -> None:
+    world = worlds.two_senses()
+
+    def found(*senses: str) -> float:
+        train = world.train.only(*senses)
+        model = Weave(weight=dict.fromkeys(senses, 3.0), regularisation=1.0).fit(train, rng())
+        return worlds.found(model, world, k=6)
+
+    both = found("text.words", "image.pixels")
+    assert both > max(found("text.words"), found("image.pixels"), found()) + 0.1
+
+
+def test_new_items_are_found_by_their_content() -> None:
+    world = worlds.cold()
+    model = Weave().fit(world.train, rng())
+    assert worlds.found(model, world, k=2) > 0.95
+
+
+def test_a_new_item_in_a_history_speaks_for_its_like() -> None:
+    world = worlds.cold()
+    model = Weave().fit(world.train, rng())
+    taste = np.repeat(np.arange(4), 16)
+    scores = model.score(Queries.of([[0], [16]]))  # items 0 and 16 are new
+    for row, item in enumerate((0, 16)):
+        own = scores[row][(taste == taste[item]) & (np.arange(64) != item)].mean()
+        assert own > scores[row][taste != taste[item]].mean()
+
+
+def test_an_absent_row_is_never_read() -> None:
+    """Garbage under a false presence mark changes nothing."""
+    train = worlds.two_senses().train
+    gone = {"image.pixels": np.arange(len(train.items)) % 3 == 0}
+    clean = train.table.without(gone)
+    image = clean["image.pixels"]
+    noisy_values = image.values.copy()
+    noisy_values[gone["image.pixels"]] = 1e6
+    noisy = type(clean)(clean.ids, {**clean.features, "image.pixels": type(image)(
+        image.name, image.modality, image.ids, noisy_values, image.present)})  # fmt: skip
+
+    def scores(table, **settings):
+        one = type(train)(train.users, train.items, train.histories, table, train.cold, train.now)
+        return Weave(**settings).fit(one, rng()).score(train.queries())
+
+    for settings in ({}, {"fill": 5}, {"most_items": 40}):
+        np.testing.assert_array_equal(scores(noisy, **settings), scores(clean, **settings))
+
+
+def test_filling_gives_bare_items_the_content_of_their_neighbours() -> None:
+    world = worlds.two_senses()
+    bare = np.arange(len(world.train.items)) % 2 == 0
+    table = world.train.table.without({name: bare for name in world.train.table})
+    train = type(world.train)(world.train.users, world.train.items, world.train.histories, table, world.train.cold)
+    masked = worlds.found(Weave(regularisation=1.0).fit(train, rng()), world, k=6)
+    filled = worlds.found(Weave(regularisation=1.0, fill=10).fit(train, rng()), world, k=6)
+    assert filled > masked
+
+
+def test_the_search_knows_settings_that_are_the_same_model() -> None:
+    train = worlds.two_senses().train
+    plain = Weave.plain
+    base = {"weight": {"text.words": 0.0, "image.pixels": 3.0}, "tau": {"text.words": 0.5, "image.pixels": 0.5}}
+    base |= {"fill": 0, "log_blend": 0.0, "cold_ridge": 1.0}
+    other = base | {"tau": {"text.words": 0.1, "image.pixels": 0.5}, "fill": 10, "cold_ridge": 3.0}
+    assert plain(base, train) == plain(other, train)
+    assert plain(base, train) != plain(base | {"log_blend": 0.4}, train)
