@@ -33,10 +33,10 @@ test: $(VENV)/.dev ## lint, types, layers, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not long"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m "not long"
 
 check-long: $(VENV)/.dev ## what takes longer than `make test` may
-	$(BIN)/pytest -m "long or not long" --hypothesis-profile=long
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m "long or not long" --hypothesis-profile=long
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/mypy && $(BIN)/lint-imports

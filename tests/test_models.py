@@ -240,6 +240,22 @@ def test_a_wish_alone_finds_what_it_describes_and_beside_a_history_weighs_as_muc
     assert model.score(two, np.array([3, 0], dtype=np.int32))[0] == pytest.approx(model.score(two)[0][[3, 0]])
 
 
+def test_a_wish_is_weighed_like_the_senses_it_speaks_in() -> None:
+    train = worlds.two_senses().train
+    words, pixels = (np.asarray(train.table[name].values[0]) for name in train.table)
+    query = Queries.of([[]])
+
+    def answer(model: ContentNeighbours, **vectors: np.ndarray) -> np.ndarray:
+        wish = Wish({name.replace("_", "."): vector for name, vector in vectors.items()})
+        return model.score(Queries(query.users, query.histories, wish=wish))[0]
+
+    plain = ContentNeighbours().fit(train, rng())
+    weighed = ContentNeighbours(weights={"text.words": 3.0, "image.pixels": 0.5}).fit(train, rng())
+    both = answer(weighed, text_words=words, image_pixels=pixels)
+    alone = answer(plain, text_words=words), answer(plain, image_pixels=pixels)
+    assert both == pytest.approx(3 * alone[0] + 0.5 * alone[1], abs=1e-5)
+
+
 @pytest.mark.parametrize("vector", [{"image.b": [1.0, 2.0]}, {"text.a": [1.0, 2.0, 3.0]}])
 def test_a_wish_in_unknown_vectors_is_refused(vector: dict) -> None:
     wish = Wish({name: np.array(v, dtype=np.float32) for name, v in vector.items()})
@@ -341,17 +357,31 @@ def test_markov_without_times_is_refused() -> None:
 
 def test_folding_equals_solving_each_row() -> None:
     draw = np.random.default_rng(1)
-    counts = csr_array(np.where(draw.random((9, 14)) < 0.4, draw.random((9, 14)), 0).astype(np.float32))
+    counts = csr_array(np.where(draw.random((9, 14)) < 0.4, 30 * draw.random((9, 14)), 0).astype(np.float32))
     counts = csr_array(np.vstack([counts.toarray(), np.zeros((1, 14), dtype=np.float32)]))
     wanted = draw.random(counts.nnz).astype(np.float32)
     vectors = draw.normal(size=(14, 6)).astype(np.float32)
-    prior = (vectors.T @ vectors + np.eye(6)).astype(np.float32)
+    prior = (0.1 * vectors.T @ vectors + np.eye(6)).astype(np.float32)
     folded = fold(counts, wanted, vectors, prior)
+    soon = fold(counts, wanted, vectors, prior, steps=6)  # directions of 6 dimensions that do not undo each other
     for row in range(10):
         mine = slice(counts.indptr[row], counts.indptr[row + 1])
         v = vectors[counts.indices[mine]].astype(np.float64)
         exact = np.linalg.solve(prior + v.T @ (counts.data[mine, None] * v), v.T @ wanted[mine])
         assert folded[row] == pytest.approx(exact, abs=1e-4)
+        assert soon[row] == pytest.approx(exact, abs=1e-4)
+
+
+def test_a_history_is_folded_in_by_the_normal_equations_of_its_row() -> None:
+    train = worlds.two_senses().train
+    model = Als(factors=8, unseen=0.5, regularisation=2.0, iterations=3).fit(train, rng())
+    y = model.item_vectors().astype(np.float64)
+    for history, z in zip(([1, 4, 9], []), model.query_vectors(Queries.of([[1, 4, 9], []])), strict=True):
+        c, p = np.full(len(y), 0.5), np.zeros(len(y))
+        c[history] += 1
+        p[history] = 1
+        exact = np.linalg.solve(y.T @ (c[:, None] * y) + 2 * np.eye(8), y.T @ (c * p))
+        assert z == pytest.approx(exact, abs=1e-5)
 
 
 def test_als_lowers_its_objective_with_every_iteration() -> None:
@@ -396,6 +426,17 @@ def test_ratings_of_known_rank_are_recovered_beyond_their_biases() -> None:
     assert biases < 0.95 * flat
     assert full < 0.45 * biases
     assert full < 3 * world.noise
+
+
+def test_predicted_ratings_stay_within_the_ratings_seen() -> None:
+    world = worlds.rated()
+    model = BiasedMf(factors=4, regularisation=0.5, epochs=30).fit(world.train, rng())
+    users, items = (part.ravel().astype(np.int32) for part in np.indices((60, 50)))
+    p, q = model.state()["users"][users], model.state()["items"][items]
+    free = model.state()["mean"] + p[:, 0] + q[:, 0] + (p[:, 1:] * q[:, 1:]).sum(axis=1)
+    low, high = world.train.histories.ratings.min(), world.train.histories.ratings.max()
+    assert free.min() < low or free.max() > high
+    assert model.rate(users, items) == pytest.approx(np.clip(free, low, high), abs=1e-4)
 
 
 def test_strangers_are_rated_by_the_item_and_new_items_by_the_user() -> None:

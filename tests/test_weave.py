@@ -30,17 +30,18 @@ def test_without_senses_and_powers_it_is_ease() -> None:
 
 
 def test_it_equals_the_textbook_formula_in_float64() -> None:
-    train = worlds.two_senses().train
-    settings = {"weight": {"text.words": 3.0, "image.pixels": 1.0}, "tau": {"text.words": 0.0, "image.pixels": 0.5}}
-    model = Weave(regularisation=5.0, **settings, **PLAIN).fit(train, rng())
+    """One dense sense (centred) by its local kernel, one sparse sense (not centred) by the cosine."""
+    train = worlds.checkerboard(size=30).train
+    weight, tau = {"text.words": 3.0, "attributes": 1.0}, {"text.words": 0.5, "attributes": 0.0}
+    model = Weave(regularisation=5.0, weight=weight, tau=tau, **PLAIN).fit(train, rng())
     x = train.matrix().toarray().astype(np.float64)
     total = x.T @ x + 5.0 * np.eye(x.shape[1])
-    for name, tau in settings["tau"].items():
-        f = np.asarray(train.table[name].values, dtype=np.float64)
-        f = f - f.mean(axis=0)
+    for name in weight:
+        values = train.table[name].values
+        f = (values.toarray() if train.table[name].sparse else values - values.mean(axis=0)).astype(np.float64)
         f /= np.linalg.norm(f, axis=1, keepdims=True)
         cosine = f @ f.T
-        total += settings["weight"][name] * (cosine if tau == 0 else np.exp((cosine - 1) / tau))
+        total += weight[name] * (cosine if tau[name] == 0 else np.exp((cosine - 1) / tau[name]))
     p = np.linalg.inv(total)
     b = np.eye(len(p)) - p / np.diag(p)
     np.testing.assert_allclose(model.score(train.queries()), x @ b, atol=1e-4)
@@ -112,10 +113,10 @@ def test_filling_gives_bare_items_the_content_of_their_neighbours() -> None:
 
 
 def test_the_search_knows_settings_that_are_the_same_model() -> None:
-    train = worlds.two_senses().train
+    train = worlds.checkerboard(size=12).train
     plain = Weave.plain
-    base = {"weight": {"text.words": 0.0, "image.pixels": 3.0}, "tau": {"text.words": 0.5, "image.pixels": 0.5}}
+    base = {"weight": {"text.words": 0.0, "attributes": 3.0}, "tau": {"text.words": 0.5, "attributes": 0.5}}
     base |= {"fill": 0, "log_blend": 0.0, "cold_ridge": 1.0}
-    other = base | {"tau": {"text.words": 0.1, "image.pixels": 0.5}, "fill": 10, "cold_ridge": 3.0}
+    other = base | {"tau": {"text.words": 0.1, "attributes": 0.5}, "fill": 10, "cold_ridge": 3.0}
     assert plain(base, train) == plain(other, train)
     assert plain(base, train) != plain(base | {"log_blend": 0.4}, train)

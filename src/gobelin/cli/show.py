@@ -15,6 +15,8 @@ from rich.table import Table
 from gobelin.errors import GobelinError
 
 out = Console(highlight=False, soft_wrap=True)
+if not out.is_terminal:
+    out.width = 120  # a file or a pipe has no width of its own
 err = Console(stderr=True, highlight=False)
 
 Tell = Callable[[str, int, int], None]
@@ -93,7 +95,7 @@ def story(report: Mapping[str, Any], folder: str) -> None:
             out.print(f"{step:<10}{told}  [dim]{seconds[step]:,.1f} s[/dim]")
     out.print()
     metrics = [
-        m for m in ("recall@20", "ndcg@20", "coverage@20") if any(m in x["metrics"] for x in report["models"].values())
+        m for m in ("recall@20", "ndcg@20") if any(m in x["metrics"] for x in report["models"].values())
     ]
     rows = []
     for name, model in _ordered(report["models"]):
@@ -131,4 +133,4 @@ def _ordered(models: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _interval(figure: Mapping[str, float] | None) -> str:
-    return "-" if figure is None else f"{figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}]"
+    return "-" if figure is None else f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"

@@ -95,7 +95,7 @@ class Bench:
         )
 
     def value(self, model: Recommender, exam: Exam, metric: str) -> float:
-        """The figure a search goes by, e.g. "ndcg@20"; "recall+ndcg@20" is the mean of the two."""
+        """The figure a search goes by, e.g. "ndcg@20"; "recall+ndcg@20" is their geometric mean."""
         return judged(self.ranks(model, exam), exam.relevant, metric)
 
     def _items(self, part: PartName, among: Among) -> Bool[Array, " items"]:
@@ -107,7 +107,10 @@ class Bench:
 
 
 def judged(ranks: Int64[Array, " pairs"], relevant: csr_array, metric: str) -> float:
-    """Mean over users of a metric (or the mean of several, joined by +) computed from the ranks of relevant items."""
+    """Mean over users of a metric, or the geometric mean of several joined by +, from the ranks of relevant items.
+
+    Geometric, so that a gain of one in a hundred counts alike in each, however large they are.
+    """
     names, _, at = metric.partition("@")
     k = int(at)
     counts = np.diff(relevant.indptr)
@@ -122,7 +125,8 @@ def judged(ranks: Int64[Array, " pairs"], relevant: csr_array, metric: str) -> f
         "ndcg": lambda: _ndcg(ranks, hit, query, counts, k),
         "mrr": lambda: 1 / _first(ranks, query, len(counts)) * (_first(ranks, query, len(counts)) <= k),
     }
-    return float(np.mean([np.mean(gains[name]()) for name in names.split("+")]))
+    means = [float(np.mean(gains[name]())) for name in names.split("+")]
+    return float(np.prod(means) ** (1 / len(means)))
 
 
 def _ndcg(ranks: Array, hit: Array, query: Array, counts: Array, k: int) -> Array:

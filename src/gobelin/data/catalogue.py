@@ -78,15 +78,18 @@ class Catalogue:
     def content(self, row: int) -> Content:
         """Everything that one item holds; media as absolute paths, the rest as raw text, one for each language."""
         fields: dict[str, tuple[str, ...] | tuple[Path, ...]] = {}
+        languages: dict[str, tuple[str | None, ...]] = {}
         for name, columns in self.fields.items():
-            values = [value for column, _ in columns if (value := self.columns[column][row]) is not None]
+            kept = [(lang, value) for column, lang in columns if (value := self.columns[column][row]) is not None]
+            values = [value for _, value in kept]
             if not values:
                 continue
+            languages[name] = tuple(lang for lang, _ in kept)
             if name not in MEDIA_FIELDS:
                 fields[name] = tuple(values)
             elif self.root is not None:
                 fields[name] = tuple(self.root / path for value in values for path in value.split("|"))
-        return Content(self.items[row], fields)
+        return Content(self.items[row], fields, languages)
 
     def contents(self, rows: Iterable[int] | None = None) -> Iterator[Content]:
         """Streams the content of some items, of all where rows is None."""

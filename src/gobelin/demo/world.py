@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from gobelin.demo.words import Bilingual, Words, words
-from gobelin.media.drawing import BACKDROPS, Picture
+from gobelin.media.drawing import WALLS, Picture
 from gobelin.media.weaving import LOOKS
 
 T = TypeVar("T")
@@ -230,8 +230,8 @@ def _pictures(kind: str, look: int, rng: np.random.Generator) -> tuple[Picture, 
     girth, gauge = rng.uniform(0.9, 1.1), rng.uniform(0.85, 1.1)
     return tuple(
         Picture(
-            kind, LOOKS[look], int(rng.choice([176, 192, 208])), int(rng.integers(len(BACKDROPS))),
-            girth=girth, zoom=rng.uniform(0.9, 1.06), shift=(rng.uniform(-0.03, 0.03), rng.uniform(-0.01, 0.03)),
+            kind, LOOKS[look], int(rng.choice([176, 192, 208])), int(rng.integers(len(WALLS))),
+            girth=girth, zoom=rng.uniform(0.8, 0.92), shift=(rng.uniform(-0.03, 0.03), rng.uniform(-0.02, 0.02)),
             tilt=rng.uniform(-12, 12), gauge=gauge, light=rng.uniform(0.94, 1.05),
         )
         for _ in range(2 if rng.random() < 0.06 else 1)

@@ -3,6 +3,7 @@
 Everything is composed from `report.json`; nothing is claimed that an interval does not carry.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,13 +111,14 @@ def _model(name: str, raw: Mapping[str, Any], encoders: Mapping[str, Any]) -> Mo
 
 
 def judgement(validation: Mapping[str, float], judged: str) -> float | None:
-    """The validation figure by which models were chosen; "recall+ndcg@20" is the mean of the two."""
+    """The validation figure by which models were chosen; "recall+ndcg@20" is their geometric mean."""
     if judged in validation:
         return validation[judged]
     names, _, k = judged.partition("@")
     values = [validation.get(f"{name}@{k}") for name in names.split("+")]
     known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
+    product = math.prod(known)
+    return product ** (1 / len(known)) if known and len(known) == len(values) else None
 
 
 # --- one model against another -----------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def metric_of(key: str) -> tuple[Metric, int | None]:
     if known is not None:
         return known, k
     if "+" in base:  # "recall+ndcg@20": what validation may judge by
-        label = "Mean of " + joined([metric_of(part)[0].label for part in base.split("+")])
+        label = "Geometric mean of " + joined([metric_of(part)[0].label for part in base.split("+")])
         return Metric(label, "their plain mean", "score"), k
     return Metric(humanise(base).capitalize(), "", "plain", None, "lists"), k
 

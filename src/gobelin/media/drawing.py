@@ -1,8 +1,9 @@
-"""Product pictures for the demo shop: a cloth cut to the shape of a product, shaded and set on a pale backdrop.
+"""Product pictures for the demo shop: a cloth cut to the shape of a product, shown before a hanging of the same cloth.
 
 Everything a picture shows is a field of `Picture`, so that equal values draw equal pixels and nothing is read from a
 global random state. Shapes are polygons in a unit square; they are drawn at `SCALE` times the size, then reduced,
-which is the antialiasing.
+which is the antialiasing. The hanging is there for beauty and for a reason: an image encoder trained on photographs
+sees first what a thing is, and hardly how it is woven; with the hanging the look weighs more than the shape.
 """
 
 from collections.abc import Callable
@@ -18,14 +19,9 @@ from gobelin.media.weaving import STITCH, STITCHES, Look, Rgb, cloth
 Shape = np.ndarray  # (corners, 2): a polygon in the unit square
 
 SCALE = 2
-HANGING = 0.42  # how much of the cloth shows in the backdrop; without it an image encoder sees shapes, hardly looks
-BACKDROPS: tuple[tuple[Rgb, Rgb], ...] = (  # wall and table: pale, and alike for every look
-    ((248, 245, 239), (235, 228, 216)),
-    ((244, 245, 244), (228, 230, 229)),
-    ((248, 241, 235), (237, 225, 213)),
-    ((241, 244, 247), (225, 230, 235)),
-    ((246, 245, 238), (231, 230, 216)),
-)
+MEDALLION = 0.46  # radius of the pale circle that a product is shown in; the cloth hangs around it
+SHEER = 0.16  # how much of the hanging shows through the circle
+WALLS: tuple[Rgb, ...] = ((248, 245, 239), (244, 245, 244), (248, 241, 235), (241, 244, 247), (246, 245, 238))
 WOOD, WOOD_SHADE, TWIG = (196, 160, 118), (150, 116, 80), (146, 142, 112)
 
 
@@ -36,7 +32,7 @@ class Picture:
     kind: str
     look: Look
     size: int = 192  # pixels, square
-    backdrop: int = 0
+    wall: int = 0  # counts into WALLS
     girth: float = 1.0  # width of the shape against its height
     zoom: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)  # of the picture's side
@@ -88,22 +84,25 @@ def shade(colour: Rgb, by: float) -> Rgb:
     return r, g, b
 
 
+@lru_cache(maxsize=32)
+def _wall(index: int, pixels: int) -> Image.Image:
+    """A pale wall, lit from above. Cached like its two companions: none of the three is painted on."""
+    fade = np.linspace(1.01, 0.95, pixels)[:, None] * (1.015 - 0.05 * np.linspace(-0.7, 1.3, pixels) ** 2)
+    return Image.fromarray(np.minimum(np.array(WALLS[index]) * fade[:, :, None], 255).astype(np.uint8))
+
+
 @lru_cache(maxsize=64)
-def _backdrop(index: int, pixels: int, table: bool) -> Image.Image:
-    """A wall that fades downwards and, for what stands, a table below it. Cached: copy before painting."""
-    wall, top = (np.array(colour, np.float32) for colour in BACKDROPS[index])
-    height = np.linspace(0, 1, pixels)[:, None]
-    fade = wall * (1.01 - 0.05 * height)
-    edge = np.clip((height - 0.7) * 60, 0, 1) if table else np.zeros_like(height)
-    column = fade * (1 - edge) + top * (0.97 + 0.06 * height) * edge
-    glow = 1.015 - 0.05 * np.abs(np.linspace(-0.7, 1.3, pixels))[None, :, None] ** 2
-    return Image.fromarray(np.clip(column[:, None, :] * glow, 0, 255).astype(np.uint8))
-
-
-@lru_cache(maxsize=128)
 def _hanging(look: Look, pixels: int) -> Image.Image:
-    """The cloth as a wall hanging, which shows through the backdrop: a shop window in one style."""
+    """The cloth as a wall hanging."""
     return Image.fromarray(cloth(look)[:pixels, :pixels])
+
+
+@lru_cache(maxsize=8)
+def _medallion(pixels: int) -> Image.Image:
+    """The mask of the medallion: bare wall within the circle, the hanging around it."""
+    mask = Image.new("L", (pixels, pixels))
+    ImageDraw.Draw(mask).polygon((ellipse(0.5, 0.5, MEDALLION, MEDALLION) * pixels).ravel().tolist(), fill=255)
+    return mask
 
 
 class _Easel:
@@ -113,16 +112,17 @@ class _Easel:
         self.picture, self.side = picture, picture.size * SCALE
         self.yarns = tuple(shade(yarn, picture.light) for yarn in picture.look.yarns)
         self.girth = picture.girth
-        wall = _backdrop(picture.backdrop, self.side, picture.kind not in FLAT)
-        hanging = _hanging(picture.look, self.side)
-        self.canvas = Image.blend(wall, hanging, HANGING)
+        self.canvas = _hanging(picture.look, self.side).copy()
+        wall = Image.blend(_wall(picture.wall, self.side), self.canvas, SHEER)
+        self.canvas.paste(wall, mask=_medallion(self.side))
         self.pen = ImageDraw.Draw(self.canvas)
+        self.pen.line((ellipse(0.5, 0.5, MEDALLION, MEDALLION) * self.side).ravel().tolist(), self.yarns[1], self.side // 60)
 
     def place(self, shape: Shape, lies: bool = False) -> np.ndarray:
-        """Unit square to pixels: turned by the tilt if it lies flat, zoomed about the foot or the middle, shifted."""
+        """Unit square to pixels: turned by the tilt if it lies flat, zoomed about the middle, shifted."""
         angle = np.radians(self.picture.tilt) if lies else 0.0
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        centre = np.array([0.5, 0.5 if lies else 0.84])
+        centre = np.array([0.5, 0.5])
         return ((shape - centre) @ turn * self.picture.zoom + centre + self.picture.shift) * self.side
 
     def fill(self, shape: Shape, colour: Rgb, lies: bool = False) -> None:
@@ -145,7 +145,7 @@ class _Easel:
         self.canvas.paste((70, 58, 46), (left * 4, top * 4, (left + wide) * 4, (top + high) * 4), mask)
 
     def ground(self, width: float) -> None:
-        """The shadow under something that stands on the table."""
+        """The shadow under something that stands."""
         self.shadow(ellipse(0.53, 0.842, width * 1.12, 0.028), depth=0.42)
 
     def weave(self, shape: Shape, bend: float = 0.0, lies: bool = False) -> None:
@@ -319,4 +319,3 @@ KINDS: dict[str, Callable[[_Easel], None]] = {
     "vase": _vase, "mug": _mug, "bowl": _bowl, "teapot": _teapot, "lamp": _lamp,
     "cushion": _cushion, "rug": _rug, "tote": _tote, "plate": _plate, "notebook": _notebook,
 }  # fmt: skip
-FLAT = frozenset({"cushion", "rug", "plate", "notebook"})  # seen from above: no table behind them

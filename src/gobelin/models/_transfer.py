@@ -1,12 +1,14 @@
 """From content to behaviour: items that the closed form was not solved for, as mixtures of items that it was."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
-from gobelin.arrays import Array, Float32, Int64
+from gobelin.arrays import Array, Bool, Float32, Int64
 from gobelin.values import FeatureTable
 
 DENSE_BYTES = 512 * 2**20
@@ -16,69 +18,81 @@ Mixture = Float32[Array, "rest solved"] | csr_array
 
 
 class Kernels:
-    """Cosines between centred unit features, summed over senses; rows that lack a sense give zero there."""
+    """Similarities between the rest and the solved items, summed over senses; a row that lacks a sense is zero there.
+
+    Of each sense cos of centred unit features where tau = 0, exp((cos - 1) / tau) otherwise; weights sum to 1.
+    """
 
     def __init__(self, table: FeatureTable, solved: Int64[Array, " solved"], rest: Int64[Array, " rest"]) -> None:
-        self.among: dict[str, np.ndarray] = {}
-        self._rest: dict[str, object] = {}
-        self._solved: dict[str, object] = {}
         self.shape = (len(rest), len(solved))
+        self._sides: dict[str, tuple[_Side, _Side]] = {}  # sense -> (rest, solved)
+        self._cosines: dict[str, Float32[Array, "solved solved"]] = {}
         self._last: tuple[object, Mixture] | None = None
         for name, features in table.features.items():
             part = features.take(solved)
             centre = None if features.sparse else part.mean()
-            self._solved[name] = part.unit(centre)
-            self._rest[name] = features.take(rest).unit(centre)
+            far = features.take(rest)
+            self._sides[name] = (_Side(far.unit(centre), far.present), _Side(part.unit(centre), part.present))
 
-    def mixture(self, weights: Mapping[str, float], ridge: float) -> "Mixture":
-        """As the function below; the last answer is kept."""
-        key = (tuple(sorted(weights.items())), ridge)
+    def mixture(self, weights: Mapping[str, float], tau: float, ridge: float) -> Mixture:
+        """R = K_rs (K_ss + ridge I)^-1, one row for each item of the rest: kernel ridge regression from content.
+
+        A matrix M over the solved items has M R' as the regressed columns of the rest (and R M as their rows). Rows of
+        items without content are zero. Past DENSE_BYTES each row keeps its KEPT largest weights. The last answer is
+        kept.
+        """
+        key = (tuple(sorted(weights.items())), tau, ridge)
         if self._last is None or self._last[0] != key:
-            self._last = (key, mixture(self, weights, ridge))
+            self._last = (key, self._mixture(weights, tau, ridge))
         return self._last[1]
 
-    def solved(self, weights: Mapping[str, float]) -> Float32[Array, "solved solved"]:
-        total = np.zeros((self.shape[1], self.shape[1]), dtype=np.float32)
-        for name, weight in weights.items():
-            if weight:
-                if name not in self.among:
-                    self.among[name] = _dense(self._solved[name] @ self._solved[name].T)  # type: ignore[attr-defined]
-                total += np.float32(weight) * self.among[name]
-        return total
+    def _mixture(self, weights: Mapping[str, float], tau: float, ridge: float) -> Mixture:
+        n_rest, n_solved = self.shape
+        total = sum(weights.values())
+        if n_rest == 0 or n_solved == 0 or total == 0:
+            return csr_array(self.shape, dtype=np.float32)
+        shares = {name: np.float32(weight / total) for name, weight in weights.items() if weight}
+        among = np.zeros((n_solved, n_solved), dtype=np.float32)
+        for name, share in shares.items():
+            solved = self._sides[name][1]
+            if name not in self._cosines:
+                self._cosines[name] = _dense(solved.unit @ solved.unit.T)
+            among += share * _kernel(self._cosines[name].copy(), solved.present, solved.present, tau)
+        among[np.diag_indices(n_solved)] += np.float32(ridge)
+        factor = cho_factor(among, lower=True, overwrite_a=True, check_finite=False)
+        dense = n_rest * n_solved * 4 <= DENSE_BYTES
+        blocks = []
+        step = max(1, (64 * 2**20) // (4 * n_solved))
+        for start in range(0, n_rest, step):
+            right = np.zeros((min(step, n_rest - start), n_solved), dtype=np.float32)
+            for name, share in shares.items():
+                far, solved = self._sides[name]
+                some = slice(start, start + len(right))
+                cosine = _dense(far.unit[some] @ solved.unit.T)
+                right += share * _kernel(cosine, far.present[some], solved.present, tau)
+            block = cho_solve(factor, right.T, overwrite_b=True, check_finite=False).T
+            blocks.append(np.ascontiguousarray(block, dtype=np.float32) if dense else _largest(block))
+        return np.vstack(blocks) if dense else csr_array(vstack(blocks), dtype=np.float32)
 
-    def rest(self, weights: Mapping[str, float], start: int, stop: int) -> Float32[Array, "block solved"]:
-        total = np.zeros((stop - start, self.shape[1]), dtype=np.float32)
-        for name, weight in weights.items():
-            if weight:
-                block = self._rest[name][start:stop]  # type: ignore[index]
-                total += np.float32(weight) * _dense(block @ self._solved[name].T)  # type: ignore[attr-defined]
-        return total
+
+@dataclass(frozen=True)
+class _Side:
+    unit: Any  # (rows, dim) float32 or csr_array
+    present: Bool[Array, " rows"]
 
 
-def mixture(kernels: Kernels, weights: Mapping[str, float], ridge: float) -> Mixture:
-    """R = K_rs (K_ss + ridge I)^-1, one row for each item of the rest: kernel ridge regression from content.
-
-    A matrix M over the solved items has M R' as the regressed columns of the rest (and R M as their rows). Rows of
-    items without content are zero. Past DENSE_BYTES each row keeps its KEPT largest weights.
-    """
-    n_rest, n_solved = kernels.shape
-    if n_rest == 0 or n_solved == 0:
-        return np.zeros((n_rest, n_solved), dtype=np.float32)
-    total = kernels.solved(weights)
-    total[np.diag_indices(n_solved)] += np.float32(ridge)
-    factor = cho_factor(total, lower=True, overwrite_a=True, check_finite=False)
-    dense = n_rest * n_solved * 4 <= DENSE_BYTES
-    blocks = []
-    step = max(1, (64 * 2**20) // (4 * n_solved))
-    for start in range(0, n_rest, step):
-        stop = min(start + step, n_rest)
-        block = cho_solve(factor, kernels.rest(weights, start, stop).T, overwrite_b=True, check_finite=False).T
-        blocks.append(np.ascontiguousarray(block, dtype=np.float32) if dense else _largest(block))
-    if dense:
-        return np.vstack(blocks)
-    from scipy.sparse import vstack
-
-    return csr_array(vstack(blocks), dtype=np.float32)
+def _kernel(
+    cosine: Float32[Array, "rows columns"], rows: Bool[Array, " rows"], columns: Bool[Array, " columns"], tau: float
+) -> Float32[Array, "rows columns"]:
+    """The kernel of cosines, in their place."""
+    if tau == 0:
+        return cosine
+    cosine -= 1
+    cosine *= np.float32(1 / tau)
+    np.exp(cosine, out=cosine)
+    cosine[~rows] = 0
+    cosine[:, ~columns] = 0
+    return cosine
 
 
 def _largest(block: Float32[Array, "block solved"]) -> csr_array:

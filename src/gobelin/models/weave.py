@@ -22,12 +22,14 @@ WEIGHT, TAU = 10.0, 0.5
 
 @dataclass(frozen=True)
 class _Woven:
-    """A fitted weave. solved, rest: rows of the items; matrix: (solved, solved); weaves: rest as mixtures of solved."""
+    """A fitted weave. solved, rest: rows of the items; matrix: B between the solved ones; weaves: rest as mixtures of
+    solved; base: the matrix that the rest is regressed from (the log alone)."""
 
     solved: Int64[Array, " solved"]
     rest: Int64[Array, " rest"]
     matrix: ItemSquare
     weaves: Mixture
+    base: ItemSquare
     n_items: int
 
 
@@ -47,7 +49,8 @@ class Weave:
     log_blend: how much of the log-only matrix of the same settings is added; it carries items that content does not
     reach. fill: an item lacking a sense gets the mean of that many neighbours in the log (0: its row is left out).
     most_items: the closed form is solved for at most so many items, the most frequent; the rest go the way of new
-    items. cold_*: of the regression, judged on items held out whole.
+    items. cold_*: of the kernel ridge regression by which an item's column of the log-only matrix (and its row) follows
+    from content; cold_scale: how loud such columns are among all items.
 
     Memory: about four items x items float32 arrays. Relations: no sense, p = head = log_blend = 0 is EASE.
     """
@@ -65,12 +68,13 @@ class Weave:
     )
     log_blend: Annotated[float, Ge(0), Grid(0, 0.2, 0.4, 0.8, 1.6)] = 0.0
     fill: Annotated[int, Ge(0), Grid(0, 10)] = 0
-    least_events: Annotated[int, Ge(1)] = 1
+    least_events: Annotated[int, Ge(1), Grid(1, 2, 3, 5)] = 1
     most_items: Annotated[int, Gt(0)] = 12_000
-    cold_weight: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.3, 1, 3, stage="cold")] = field(
-        default_factory=dict
-    )
-    cold_ridge: Annotated[float, Gt(0), Grid(0.3, 1, 3, 10, 30, stage="cold")] = 1.0
+    cold_tau: Annotated[float, Ge(0), Grid(0.2, 0.3, 0.5, 1, 2, 0, stage="cold")] = 0.5
+    cold_ridge: Annotated[float, Gt(0), Grid(0.1, 0.2, 0.5, 1, 2, 4, 8, stage="cold")] = 1.0
+    cold_weight: Annotated[
+        Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.1, 0.2, 0.5, 1, 2, 4, stage="cold")
+    ] = field(default_factory=lambda: dict[str, float]())
     cold_scale: Annotated[float, Gt(0)] = 1.0
     _fitted: _Woven | None = field(default=None, init=False, repr=False)
     _loom: Loom | None = field(default=None, init=False, repr=False, compare=False)
@@ -81,11 +85,12 @@ class Weave:
         senses = self._senses(train)
         matrix = self._closed(loom, senses)
         rest = np.setdiff1d(np.arange(len(train.items)), loom.rows)
+        base = self._closed(loom, {}) if senses and len(rest) else matrix
         if self._kernels is None or self._kernels.shape != (len(rest), len(loom.rows)):
             self._kernels = Kernels(train.table, loom.rows, rest)
         weights = {sense: self.cold_weight.get(sense, self.default("cold_weight")) for sense in train.table}
-        weaves = self._kernels.mixture(weights, self.cold_ridge)
-        self._fitted = _Woven(loom.rows, rest, matrix, weaves, len(train.items))
+        weaves = self._kernels.mixture(weights, self.cold_tau, self.cold_ridge)
+        self._fitted = _Woven(loom.rows, rest, matrix, weaves, base, len(train.items))
         return self
 
     def _dress(self, train: Train) -> Loom:
@@ -128,8 +133,9 @@ class Weave:
         out = np.zeros((len(queries), len(wanted)), dtype=np.float32)
         if not len(far):
             return np.asarray(told @ f.matrix[:, place[wanted]], dtype=np.float32)
-        whole = np.asarray(told @ f.matrix, dtype=np.float32)  # (queries, solved)
-        out[:, near] = whole[:, place[wanted[near]]]
+        if len(near):
+            out[:, near] = told @ f.matrix[:, place[wanted[near]]]
+        whole = np.asarray(told @ f.base, dtype=np.float32)  # (queries, solved)
         rows = np.searchsorted(f.rest, wanted[far])
         out[:, far] = np.float32(self.cold_scale) * (f.weaves[rows] @ whole.T).T
         return out
@@ -178,13 +184,13 @@ class Weave:
 
     def state(self) -> State:
         f = self._ready()
-        return state_of(self, solved=f.solved, rest=f.rest, matrix=f.matrix, weaves=f.weaves, n_items=f.n_items)
+        return state_of(self, solved=f.solved, rest=f.rest, matrix=f.matrix, weaves=f.weaves, base=f.base, n_items=f.n_items)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         model = remade(cls, state)
-        learned = (np.asarray(state[name]) for name in ("solved", "rest", "matrix"))
-        model._fitted = _Woven(*learned, state["weaves"], int(state["n_items"]))
+        solved, rest, matrix, base = (np.asarray(state[name]) for name in ("solved", "rest", "matrix", "base"))
+        model._fitted = _Woven(solved, rest, matrix, state["weaves"], base, int(state["n_items"]))
         return model
 
 

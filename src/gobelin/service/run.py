@@ -14,7 +14,8 @@ from scipy.sparse import csr_array
 from gobelin import ranking, store
 from gobelin.arrays import Array, Bool, Float32, Int32
 from gobelin.errors import UserError
-from gobelin.protocols import Content, ItemSimilarities, Recommender
+from gobelin.features.wish import wish_vectors
+from gobelin.protocols import ItemSimilarities, Recommender
 from gobelin.service import wishes
 from gobelin.service.served import Served, load_model
 from gobelin.values import Histories, Queries, Ranked, Wish
@@ -161,14 +162,10 @@ class Run:
         return rows
 
     def _wish(self, text: str | None, image: str | Path | None, attributes: Mapping[str, str] | None) -> Wish | None:
-        fields: dict[str, tuple[str, ...] | tuple[Path, ...]] = {}
-        if text is not None:
-            fields["text"] = (text,)
-        if image is not None:
-            fields["image"] = (Path(image),)
-        for name, value in (attributes or {}).items():
-            fields[name] = (value,)
-        return wishes.encoded(Content("wish", fields), self.served) if fields else None
+        if text is None and image is None and not attributes:
+            return None
+        picture = None if image is None else Path(image)
+        return Wish(wish_vectors(self.served.encoders, text=text, image=picture, attributes=attributes))
 
     def _frame(self, ranked: Ranked) -> pd.DataFrame:
         s = self.served

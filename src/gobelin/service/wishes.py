@@ -1,4 +1,4 @@
-"""A wish in words, by a picture or by attributes: content that is asked for, alone or beside a history."""
+"""A wish beside a history: how what is asked for and what was done are heard together."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,42 +6,8 @@ from typing import Any
 import numpy as np
 
 from gobelin.arrays import Array, Float32, Int32, Scores
-from gobelin.errors import UserError
-from gobelin.protocols import Content, Encoder, Recommender
-from gobelin.service.served import Served
-from gobelin.values import Features, FeatureTable, Queries, Wish
-
-
-def encoded(content: Content, served: Served) -> Wish:
-    """The wish's vector in every sense that can read it; UserError where none can."""
-    vectors: dict[str, Float32[Array, " dim"]] = {}
-    reasons = []
-    for sense, encoder in served.encoders.items():
-        if sense not in served.table:
-            continue
-        block = _block(encoder, content)
-        if block is None or not len(block.present):
-            continue
-        if block.present[0]:
-            row = block.values[[0]]
-            vectors[sense] = np.asarray(row.toarray() if served.table[sense].sparse else row, dtype=np.float32)[0]
-        elif block.reasons and block.reasons[0]:
-            reasons.append(f"{sense}: {block.reasons[0]}")
-    if not vectors:
-        told = f" ({'; '.join(reasons)})" if reasons else ""
-        raise UserError(
-            f"No sense of this run can read the wish{told}.",
-            f"a wish for one of its senses: {', '.join(served.table) or 'none'}.",
-            "ask in another way, or run a recipe with that sense.",
-        )
-    return Wish(vectors)
-
-
-def _block(encoder: Any, content: Content) -> Any:
-    if isinstance(encoder, Encoder):
-        pieces = encoder.pieces(content)
-        return encoder.encode(pieces[:1]) if pieces else None
-    return encoder.transform([content])
+from gobelin.protocols import Recommender
+from gobelin.values import Features, FeatureTable, Queries
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+"""The search finds what it should, spends what it may, and judges no model twice."""
+
+import pytest
+
+from gobelin.contest import tuning
+from gobelin.parts import Knob
+
+GRID = tuple(range(10))
+KNOBS = [Knob("a", GRID), Knob("b", GRID), Knob("weight", GRID, "text")]
+
+
+def bowl(settings) -> float:
+    """Highest at a = 7, b = 2, text = 4."""
+    return -((settings["a"] - 7) ** 2) - (settings["b"] - 2) ** 2 - (settings["weight"]["text"] - 4) ** 2
+
+
+START = {"a": 3, "b": 3, "weight": {"text": 5}, "other": "kept"}
+
+
+def test_it_reaches_the_best_of_a_smooth_bowl() -> None:
+    found = tuning.search(bowl, START, KNOBS, trials=100, seconds=60)
+    assert found.best.settings == {"a": 7, "b": 2, "weight": {"text": 4}, "other": "kept"}
+    assert found.ended == "settled"
+    assert len(found.trials) < 25
+
+
+def test_it_never_ends_below_its_start() -> None:
+    found = tuning.search(lambda s: float(s["a"] == 3), START, KNOBS, trials=100, seconds=60)
+    assert found.best.settings == START
+
+
+def test_it_makes_no_more_trials_than_it_may() -> None:
+    found = tuning.search(bowl, START, KNOBS, trials=4, seconds=60)
+    assert (len(found.trials), found.ended) == (4, "trials")
+
+
+def test_without_time_the_start_is_judged_all_the_same() -> None:
+    found = tuning.search(bowl, START, KNOBS, trials=100, seconds=0)
+    assert (len(found.trials), found.ended) == (1, "seconds")
+
+
+def test_known_special_cases_are_tried_first() -> None:
+    special = {**START, "a": 9, "b": 9}
+    found = tuning.search(lambda s: 100.0 if s == special else bowl(s), START, KNOBS, trials=2, seconds=60, also=[special])
+    assert found.best.settings == special
+
+
+def test_the_same_model_is_judged_once() -> None:
+    judged = []
+
+    def judge(settings) -> float:
+        judged.append(settings["a"])
+        return bowl(settings)
+
+    tuning.search(judge, START, KNOBS[:1], trials=100, seconds=60, key=lambda s: str(s["a"] // 2))
+    assert len(judged) == len({a // 2 for a in judged})
+
+
+@pytest.mark.parametrize(("value", "place"), [(3, 3), (3.4, 3), (100, 9)])
+def test_a_start_off_the_grid_steps_from_its_nearest_value(value, place) -> None:
+    knob = Knob("a", GRID)
+    assert tuning._position({"a": value}, knob) == place
