@@ -25,7 +25,9 @@ def main() -> None:
     said = {m: report["models"][report["chosen"]]["metrics"][f"{m}@{K}"]["value"] for m in ("recall", "ndcg")}
     parts = {name: pairs(run / "split" / f"{name}.parquet") for name in ("train", "validation", "test")}
     lists: dict[str, list[str]] = defaultdict(list)
-    for row in sorted(pq.read_table(run / "recommendations.parquet").to_pylist(), key=lambda r: (r["user_id"], r["rank"])):
+    for row in sorted(
+        pq.read_table(run / "recommendations.parquet").to_pylist(), key=lambda r: (r["user_id"], r["rank"])
+    ):
         lists[row["user_id"]].append(row["item_id"])
     shown = {(u, i) for u, items in lists.items() for i in items}
     wanted: dict[str, set[str]] = defaultdict(set)
@@ -49,13 +51,15 @@ def main() -> None:
     except ImportError:
         print("ranx is not installed: skipped")
     else:
-        qrels = Qrels({u: {i: 1 for i in items} for u, items in wanted.items()})
+        qrels = Qrels({u: dict.fromkeys(items, 1) for u, items in wanted.items()})
         ranked = Run({u: {i: float(K - r) for r, i in enumerate(lists.get(u, [])[:K])} or {"-": 0.0} for u in wanted})
         theirs = evaluate(qrels, ranked, [f"recall@{K}", f"ndcg@{K}"])
         for name in said:
             value = float(theirs[f"{name}@{K}"])
             print(f"{name:<8} {said[name]:.8f}   {value:.8f}   {abs(said[name] - value):.1e}   (ranx)")
-    print(f"train pairs recommended: {len(shown & parts['train'])}; validation pairs: {len(shown & parts['validation'])}")
+    print(
+        f"train pairs recommended: {len(shown & parts['train'])}; validation pairs: {len(shown & parts['validation'])}"
+    )
     print(f"test pairs in train: {len(parts['test'] & parts['train'])}")
 
 

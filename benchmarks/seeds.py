@@ -80,16 +80,24 @@ def summary(trials: list[Trial]) -> dict[str, object]:
     out: dict[str, object] = {"mean over seeds": means, "best baseline by validation": baselines}
     if all(b is not None for b in baselines):
         for metric in METRICS:
-            out[f"mean of it, {metric}"] = float(np.mean([_means(t, b)[metric] for t, b in zip(trials, baselines)]))
+            out[f"mean of it, {metric}"] = float(
+                np.mean([_means(t, b)[metric] for t, b in zip(trials, baselines, strict=True)])
+            )
             out[f"{chosen} - it, {metric}"] = _pooled(trials, [chosen] * len(trials), baselines, metric)
     for fewer in names:
         if trials[0].judged[fewer].found.contender.role == "ablation":
-            out[f"{chosen} - {fewer}, ndcg@20"] = _pooled(trials, [chosen] * len(trials), [fewer] * len(trials), "ndcg@20")
-            out[f"{chosen} - {fewer}, recall@20"] = _pooled(trials, [chosen] * len(trials), [fewer] * len(trials), "recall@20")
+            out[f"{chosen} - {fewer}, ndcg@20"] = _pooled(
+                trials, [chosen] * len(trials), [fewer] * len(trials), "ndcg@20"
+            )
+            out[f"{chosen} - {fewer}, recall@20"] = _pooled(
+                trials, [chosen] * len(trials), [fewer] * len(trials), "recall@20"
+            )
     pair = (f"{chosen} (text + image)", f"{chosen} (text)")
     if all(p in names for p in pair):
         for metric in METRICS:
-            out[f"image on top of text, {metric}"] = _pooled(trials, [pair[0]] * len(trials), [pair[1]] * len(trials), metric)
+            out[f"image on top of text, {metric}"] = _pooled(
+                trials, [pair[0]] * len(trials), [pair[1]] * len(trials), metric
+            )
     return out
 
 

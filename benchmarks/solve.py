@@ -49,7 +49,9 @@ def main() -> None:
         theirs.append(time.perf_counter() - begun)
         assert not failed
     print(f"items {n}, senses {len(table)}; best of {args.rounds}, alternating")
-    print(f"weave fit {min(ours):.3f} s; potrf + potri {min(theirs):.3f} s; ratio {min(ours) / min(theirs):.2f} (bar 4)")
+    print(
+        f"weave fit {min(ours):.3f} s; potrf + potri {min(theirs):.3f} s; ratio {min(ours) / min(theirs):.2f} (bar 4)"
+    )
 
 
 if __name__ == "__main__":

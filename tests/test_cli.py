@@ -28,7 +28,9 @@ def place(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     drawn = gobelin("demo", str(folder / "shop"), "--items", "120", "--people", "150", cache=folder / "cache")
     assert drawn.returncode == 0, drawn.stderr
-    done = gobelin("run", str(folder / "shop"), "--out", str(folder / "run"), "--split", "random", *QUICK, cache=folder / "cache")
+    done = gobelin(
+        "run", str(folder / "shop"), "--out", str(folder / "run"), "--split", "random", *QUICK, cache=folder / "cache"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # progress is silent where nobody watches
     assert "recall@20" in done.stdout

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gobelin.models._loom import Loom
 from gobelin.models.ease import Ease
 from gobelin.models.weave import Weave
 from gobelin.testing import worlds
@@ -102,14 +103,18 @@ def test_an_absent_row_is_never_read() -> None:
         np.testing.assert_array_equal(scores(noisy, **settings), scores(clean, **settings))
 
 
-def test_filling_gives_bare_items_the_content_of_their_neighbours() -> None:
-    world = worlds.two_senses()
-    bare = np.arange(len(world.train.items)) % 2 == 0
-    table = world.train.table.without({name: bare for name in world.train.table})
-    train = type(world.train)(world.train.users, world.train.items, world.train.histories, table, world.train.cold)
-    masked = worlds.found(Weave(regularisation=1.0).fit(train, rng()), world, k=6)
-    filled = worlds.found(Weave(regularisation=1.0, fill=10).fit(train, rng()), world, k=6)
-    assert filled > masked
+def test_filling_gives_a_bare_item_the_content_of_its_neighbours_in_the_log() -> None:
+    train = worlds.checkerboard(size=24).train
+    bare = np.zeros(24, dtype=bool)
+    bare[5] = True
+    table = train.table.without({"text.words": bare})
+    loom = Loom(type(train)(train.users, train.items, train.histories, table, train.cold), np.arange(24))
+    assert not loom.kernel("text.words", 0.5, 0)[5].any()
+    row = loom.kernel("text.words", 0.5, 10)[5]
+    same = np.arange(24) % 2 == 1
+    same[5] = False
+    assert row[same].min() > row[np.arange(24) % 2 == 0].max()
+    assert row[5] == pytest.approx(1)  # unit again
 
 
 def test_the_search_knows_settings_that_are_the_same_model() -> None:

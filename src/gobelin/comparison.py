@@ -33,7 +33,7 @@ def compare(
     progress: Progress | None = None,
     command: str = "",
 ) -> dict[str, Any]:
-    """Each recipe's model, searched and judged on the splits of seeds 0 .. seeds - 1; written as OUT/compare.{json,html}.
+    """Each recipe's model, searched and judged on the splits of seeds 0 .. seeds - 1; OUT/compare.{json,html} hold it.
 
     The first recipe is compared with every other one, user by user over all seeds, p-values corrected for their number
     (Holm). drops: (sense or "all", share): everything again with that share of items stripped of it.

@@ -66,7 +66,7 @@ def encode_to(
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Mapping[str, Any]]:
-    """`gobelin encode`: OUT/SENSE.parquet (`item_id`, `vector`) for each sense, in the format of a dataset's own features/.
+    """`gobelin encode`: OUT/SENSE.parquet (`item_id`, `vector`) for each sense, as in a dataset's own features/.
 
     Learned encoders are fitted on the whole catalogue; items without a sense have no row in its file.
     """

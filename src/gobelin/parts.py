@@ -117,7 +117,7 @@ def bind(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
     return make(part.load(), settings, where=f"{kind}.{name}")
 
 
-def make(cls: type, settings: Mapping[str, Any], where: str) -> Any:
+def make(cls: Any, settings: Mapping[str, Any], where: str) -> Any:
     hints = get_type_hints(cls.__init__, include_extras=True)
     known = list(inspect.signature(cls).parameters)
     mistakes, bound = [], {}
@@ -148,7 +148,7 @@ def settings_of(part: Any) -> dict[str, Any]:
     return out
 
 
-def knobs(cls: type, senses: Sequence[str]) -> list[Knob]:
+def knobs(cls: Any, senses: Sequence[str]) -> list[Knob]:
     """What a search may turn, in the order in which the class states its settings (most important first)."""
     found = []
     for name, hint in get_type_hints(cls.__init__, include_extras=True).items():

@@ -59,7 +59,9 @@ class TuneSpec(_Table):
     def _known(cls, value: str) -> str:
         names, _, k = value.partition("@")
         if not k.isdigit() or not set(names.split("+")) <= {"recall", "ndcg", "mrr", "hit_rate", "precision"}:
-            raise ValueError('a metric such as "recall@20", "ndcg@10" or the geometric mean of several, "recall+ndcg@20", is needed')
+            raise ValueError(
+                'a metric such as "recall@20", "ndcg@10" or the geometric mean of several, "recall+ndcg@20", is needed'
+            )
         return value
 
 

@@ -30,11 +30,17 @@ def show_comparison(result: Mapping[str, Any]) -> None:
 def _tests(comparisons: list[Mapping[str, Any]]) -> None:
     rows = [
         [f"{c['model']} - {c['against']}", c["metric"], f"{c['difference']:+.4f} [{c['low']:+.4f}, {c['high']:+.4f}]",
-         "-" if c["relative_low"] is None else f"{c['relative']:+.1%} [{c['relative_low']:+.1%}, {c['relative_high']:+.1%}]",
+         _relative(c),
          f"{c['p_corrected']:.4f}"]
         for c in comparisons
     ]  # fmt: skip
     show.table(["difference, paired by user", "metric", "absolute", "relative", "p (Holm)"], rows, numeric=2)
+
+
+def _relative(c: Mapping[str, Any]) -> str:
+    if c["relative_low"] is None:
+        return "-"
+    return f"{c['relative']:+.1%} [{c['relative_low']:+.1%}, {c['relative_high']:+.1%}]"
 
 
 def _figure(figure: Mapping[str, float]) -> str:

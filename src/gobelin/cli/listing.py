@@ -36,6 +36,7 @@ def _listed(kind: str) -> list[dict[str, Any]]:
     return [{"name": p.name, "summary": p.summary, "settings": dict(p.settings)} for p in parts.named(kind)]
 
 
+KEYS = ("name", "used by", "package", "version", "licence", "dim")
 PRETRAINED = (
     {
         "name": "multilingual universal sentence encoder",
@@ -66,4 +67,4 @@ def show_models(json: bool) -> None:
         show.as_json(rows)
         return
     show.table(["model", "used by", "package", "version", "licence", "dim"],
-               [[r["name"], r["used by"], r["package"], r["version"], r["licence"], r["dim"]] for r in rows], numeric=5)  # fmt: skip
+               [[row[key] for key in KEYS] for row in rows], numeric=5)  # fmt: skip

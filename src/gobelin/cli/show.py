@@ -94,9 +94,7 @@ def story(report: Mapping[str, Any], folder: str) -> None:
         if step in seconds:
             out.print(f"{step:<10}{told}  [dim]{seconds[step]:,.1f} s[/dim]")
     out.print()
-    metrics = [
-        m for m in ("recall@20", "ndcg@20") if any(m in x["metrics"] for x in report["models"].values())
-    ]
+    metrics = [m for m in ("recall@20", "ndcg@20") if any(m in x["metrics"] for x in report["models"].values())]
     rows = []
     for name, model in _ordered(report["models"]):
         figures = [_interval(model["metrics"].get(metric)) for metric in metrics]

@@ -65,7 +65,8 @@ class Bench:
         """
         pairs = self.split.pairs(part)
         shape = len(self.train.users), len(self.train.items)
-        relevant = pairs.keep((self._items(part, among) & self._items(part, restrict))[pairs.items]).matrix(*shape)
+        here = self._items(part, among)
+        relevant = pairs.keep((here & self._items(part, restrict))[pairs.items]).matrix(*shape)
         users = np.flatnonzero(np.diff(relevant.indptr)).astype(np.int32)
         seen = self.split.train_pairs if part == "validation" else self.split.train_pairs.joined(self.split.validation)
         mask = seen.matrix(*shape)
@@ -74,7 +75,7 @@ class Bench:
             Queries(users, self.train.histories.take(users), self.train.now),
             csr_array(relevant[users]),
             csr_array(mask[users]),
-            None if among == "all" else np.flatnonzero(self._items(part, among)).astype(np.int32),
+            None if here.all() else np.flatnonzero(here).astype(np.int32),
         )
 
     def ranks(self, model: Recommender, exam: Exam) -> Int64[Array, " pairs"]:
@@ -99,8 +100,8 @@ class Bench:
         return judged(self.ranks(model, exam), exam.relevant, metric)
 
     def _items(self, part: PartName, among: Among) -> Bool[Array, " items"]:
-        if among == "all":
-            return np.ones(len(self.train.items), dtype=bool)
+        if among == "all":  # items that are cold in the other part would only stand in the way
+            return self.split.cold != (COLD_TEST if part == "validation" else COLD_VALIDATION)
         if among == "warm":
             return self.split.cold == WARM
         return np.isin(self.split.cold, (COLD_VALIDATION if part == "validation" else COLD_TEST, COLD_ELSE))
@@ -118,14 +119,17 @@ def judged(ranks: Int64[Array, " pairs"], relevant: csr_array, metric: str) -> f
         return 0.0
     query = np.repeat(np.arange(len(counts)), counts)
     hit = ranks <= k
+    hits = np.bincount(query, hit, len(counts))
+    first = np.full(len(counts), np.inf)
+    np.minimum.at(first, query, ranks)
     gains = {
-        "recall": lambda: np.bincount(query, hit, len(counts)) / counts,
-        "precision": lambda: np.bincount(query, hit, len(counts)) / k,
-        "hit_rate": lambda: (np.bincount(query, hit, len(counts)) > 0).astype(float),
-        "ndcg": lambda: _ndcg(ranks, hit, query, counts, k),
-        "mrr": lambda: 1 / _first(ranks, query, len(counts)) * (_first(ranks, query, len(counts)) <= k),
+        "recall": hits / counts,
+        "precision": hits / k,
+        "hit_rate": hits > 0,
+        "ndcg": _ndcg(ranks, hit, query, counts, k),
+        "mrr": np.where(first <= k, 1 / first, 0),
     }
-    means = [float(np.mean(gains[name]())) for name in names.split("+")]
+    means = [float(np.mean(gains[name])) for name in names.split("+")]
     return float(np.prod(means) ** (1 / len(means)))
 
 
@@ -133,9 +137,3 @@ def _ndcg(ranks: Array, hit: Array, query: Array, counts: Array, k: int) -> Arra
     gain = np.where(hit, 1 / np.log2(ranks + 1.0), 0.0)
     ideal = np.cumsum(1 / np.log2(np.arange(2, k + 2)))
     return np.bincount(query, gain, len(counts)) / ideal[np.minimum(counts, k) - 1]
-
-
-def _first(ranks: Array, query: Array, n: int) -> Array:
-    first = np.full(n, np.inf)
-    np.minimum.at(first, query, ranks)
-    return first

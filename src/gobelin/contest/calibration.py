@@ -8,7 +8,8 @@ from gobelin.contest.bench import Bench, PartName
 from gobelin.contest.contenders import Found
 from gobelin.recipe import TuneSpec
 
-GRID = (0.0, 0.5, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0)
+GRID = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0)
+LEAST_USERS = 30  # with fewer who want a new item, validation says nothing of its scale
 WARM_COST = 0.02  # share of warm recall that the new items may cost on validation, so that test stays under 3 %
 
 
@@ -36,7 +37,7 @@ def calibrated(found: Found, bench: Bench, tune: TuneSpec) -> tuple[Found, Joint
     Other splits: the scale that the search's own metric likes best.
     """
     fixed = "cold_scale" in found.contender.settings
-    if fixed or "cold_scale" not in found.settings or not len(bench.exam("validation", "all", "cold")):
+    if fixed or "cold_scale" not in found.settings or len(bench.exam("validation", "all", "cold")) < LEAST_USERS:
         return found, None
     model: Any = contenders.fit(found.contender, found.settings, bench.train)
     rows = curve(bench, model, "validation")

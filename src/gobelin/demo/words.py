@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 Bilingual = tuple[str, str]  # (English, Chinese)
 
@@ -57,7 +58,7 @@ def words() -> Words:
     )
 
 
-def _frozen(fields: dict) -> dict:
+def _frozen(fields: dict[str, Any]) -> dict[str, Any]:
     """Lists to tuples, two levels deep, so that the values can be shared."""
 
     def freeze(value: object) -> object:

@@ -1,9 +1,9 @@
 """The demo shop's world: products with a theme and a look, people with tastes, and what those people did.
 
-The truth. A product's *theme* is told by its words and by nothing else, its *look* is shown by its picture and by nothing
-else; kind, brand, price and all other columns are drawn independently of both. A person has one or two *tastes*, a theme in
-a look. Each purchase first draws how the product matches a taste (`BOUGHT`), then a product that does, by popularity:
-most fit in theme and look. Views (`VIEWED`) mostly fit in one of them, so that seeing is not wanting.
+The truth. A product's *theme* is told by its words and by nothing else, its *look* is shown by its picture and by
+nothing else; kind, brand, price and all other columns are drawn independently of both. A person has one or two
+*tastes*, a theme in a look. Each purchase first draws how the product matches a taste (`BOUGHT`), then a product that
+does, by popularity: most fit in theme and look. Views (`VIEWED`) mostly fit in one of them: seeing is not wanting.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntFlag
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -36,13 +36,13 @@ class Match(IntFlag):
 
 
 #                   NEITHER THEME LOOK  BOTH
-BOUGHT = np.array([0.14, 0.13, 0.13, 0.60])
+BOUGHT = np.array([0.10, 0.13, 0.13, 0.64])
 VIEWED = np.array([0.25, 0.30, 0.30, 0.15])
 
 
 @dataclass(frozen=True)
 class Item:
-    """A product as the catalogue lists it, with its truth: `theme` and `look` count into `words().themes` and `LOOKS`."""
+    """A product as the catalogue lists it, with its truth: `theme` and `look` count `words().themes`, `LOOKS`."""
 
     item_id: str
     product_code: str
@@ -139,7 +139,7 @@ class DemoShop:
         return events
 
 
-def build(items: int = 1000, people: int = 1800, seed: int = 0) -> DemoShop:
+def build(items: int = 1200, people: int = 1800, seed: int = 0) -> DemoShop:
     """Draw a shop: the same arguments give the same shop, and a shop of another size keeps its truth.
 
     Raises ValueError for fewer than 100 items or 10 people: below that a taste has no products to choose from.
@@ -160,7 +160,7 @@ def build(items: int = 1000, people: int = 1800, seed: int = 0) -> DemoShop:
 
 def _catalogue(size: int, rng: np.random.Generator) -> tuple[Item, ...]:
     """Products until there are `size` items; a product in several looks gives several items with the same words."""
-    speech, items, titles = words(), [], set[str]()
+    speech, items, titles = words(), list[Item](), set[str]()
     themes, looks = _deal(len(speech.themes), size, rng), _deal(len(LOOKS), size, rng)
     while len(items) < size:
         code = f"{100 + 7 * len(items):05d}"  # leading zeros: an id is a text
@@ -264,7 +264,7 @@ def _crowd(size: int, rng: np.random.Generator) -> tuple[Person, ...]:
     people = []
     for number in range(size):
         tastes = [(int(rng.integers(themes)), int(rng.integers(looks)))]
-        if rng.random() < 0.35:  # the second taste differs in both, so that mixing up the two is a mistake
+        if rng.random() < 0.3:  # the second taste differs in both, so that mixing up the two is a mistake
             theme, look = tastes[0]
             tastes.append((int(theme + rng.integers(1, themes)) % themes, int(look + rng.integers(1, looks)) % looks))
         people.append(
@@ -298,7 +298,7 @@ class _Shelf:
     def __init__(self, items: tuple[Item, ...], rng: np.random.Generator) -> None:
         self.items = items
         self.themes, self.looks = (np.array([getattr(item, name) for item in items]) for name in ("theme", "look"))
-        self.popularity = rng.lognormal(0, 0.5, len(items)) * [not item.new for item in items]
+        self.popularity = rng.lognormal(0, 0.25, len(items)) * [not item.new for item in items]
 
     def pick(self, match: np.ndarray, shares: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> int:
         """A free item: first how it matches, then which, by popularity; if no such item is left, any item."""
@@ -314,14 +314,16 @@ def _life(row: int, person: Person, shelf: _Shelf, rng: np.random.Generator) -> 
     """All events of one person: sessions of searching, looking, buying, and opinions some days later."""
     matches = _match(shelf.themes, shelf.looks, person.tastes)
     best = matches.max(0)
-    purchases = 6 + int(rng.poisson(2.0)) + (len(person.tastes) - 1)
+    purchases = 6 + int(rng.poisson(0.4))
     free = np.ones(len(shelf.items), bool)
     events: list[Event] = []
     days = np.sort(rng.choice(DAYS - 12, purchases, replace=False))
     while purchases:
         basket = min(purchases, int(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1])))
         purchases -= basket
-        clock = START + int(days[purchases]) * DAY + int(np.clip(rng.normal(19, 3), 6, 23) * 3600) + int(rng.integers(3600))
+        clock = (
+            START + int(days[purchases]) * DAY + int(np.clip(rng.normal(19, 3), 6, 23) * 3600) + int(rng.integers(3600))
+        )
         taste = int(rng.random() < 0.4) if len(person.tastes) > 1 else 0
         for _ in range(basket):
             item = shelf.pick(matches[taste], BOUGHT, free, rng)
@@ -339,7 +341,7 @@ def _visit(
     """The way to one purchase: perhaps a search, some other items looked at, then view, cart, purchase."""
     events: list[Event] = []
 
-    def step(kind: str, target: int, **more: object) -> None:
+    def step(kind: str, target: int, **more: Any) -> None:
         nonlocal clock
         events.append(Event(row, target, kind, clock, **more))
         clock += int(rng.integers(8, 240))
@@ -374,7 +376,9 @@ def _opinion(
     if rng.random() < 0.45:
         speech = words()
         opening = _one(speech.delighted if value == 5 else speech.content if value >= 3 else speech.let_down, rng)
-        closing = _one(speech.themes[shelf.items[item].theme].remarks, rng) if value >= 4 and rng.random() < 0.7 else ("", "")
+        closing = (
+            _one(speech.themes[shelf.items[item].theme].remarks, rng) if value >= 4 and rng.random() < 0.7 else ("", "")
+        )
         zh = person.language == "zh"
         text = opening[1] + closing[1] if zh else f"{opening[0]} {closing[0]}".strip()
         events.append(Event(row, item, "review", clock + int(rng.integers(20, 300)), rating=value, text=text))

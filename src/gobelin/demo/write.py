@@ -36,7 +36,8 @@ def write(shop: DemoShop, folder: Path, told: Callable[[int, int], None] | None 
     _table(folder / "interactions.csv", ("user_id", "item_id", "timestamp", "event", "rating", "quantity", "text"),
            _log_rows(shop))  # fmt: skip
     _table(folder / "items.csv", ("item_id", "product_code", "title", "text", "title_zh", "text_zh", "categories",
-                                  "brand", "price", "care", "added", "image"), (_row(i) for i in shop.items))  # fmt: skip
+                                  "brand", "price", "care", "added", "image"),
+           (_row(i) for i in shop.items))  # fmt: skip
     for done, item in enumerate(shop.items, 1):
         for path, picture in zip(_paths(item), item.pictures, strict=True):
             draw(picture).save(folder / path, quality=88)
@@ -47,7 +48,8 @@ def write(shop: DemoShop, folder: Path, told: Callable[[int, int], None] | None 
 def _row(item: Item) -> Sequence[object]:
     category = words().kinds[item.kind].category
     return (item.item_id, item.product_code, item.title[0], item.text[0], item.title[1], item.text[1], category,
-            item.brand, f"{item.price:.2f}", "|".join(item.care), _date(item.added), "|".join(_paths(item)))  # fmt: skip
+            item.brand, f"{item.price:.2f}", "|".join(item.care), _date(item.added),
+            "|".join(_paths(item)))  # fmt: skip
 
 
 def _paths(item: Item) -> list[str]:
@@ -58,7 +60,15 @@ def _paths(item: Item) -> list[str]:
 def _log_rows(shop: DemoShop) -> Iterable[Sequence[object]]:
     for event in shop.events:
         item_id = shop.items[event.item].item_id if event.item >= 0 else ""
-        yield shop.people[event.person].user_id, item_id, event.time, event.kind, event.rating, event.quantity, event.text
+        yield (
+            shop.people[event.person].user_id,
+            item_id,
+            event.time,
+            event.kind,
+            event.rating,
+            event.quantity,
+            event.text,
+        )
 
 
 def _date(time: int) -> str:

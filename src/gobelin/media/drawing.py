@@ -116,7 +116,9 @@ class _Easel:
         wall = Image.blend(_wall(picture.wall, self.side), self.canvas, SHEER)
         self.canvas.paste(wall, mask=_medallion(self.side))
         self.pen = ImageDraw.Draw(self.canvas)
-        self.pen.line((ellipse(0.5, 0.5, MEDALLION, MEDALLION) * self.side).ravel().tolist(), self.yarns[1], self.side // 60)
+        self.pen.line(
+            (ellipse(0.5, 0.5, MEDALLION, MEDALLION) * self.side).ravel().tolist(), self.yarns[1], self.side // 60
+        )
 
     def place(self, shape: Shape, lies: bool = False) -> np.ndarray:
         """Unit square to pixels: turned by the tilt if it lies flat, zoomed about the middle, shifted."""
@@ -233,7 +235,10 @@ def _teapot(e: _Easel) -> None:
                             curve((0.5 + r + 0.17, 0.43), (0.5 + r + 0.16, 0.76), (0.5 + r * 0.7, 0.78))])  # fmt: skip
     e.fill(spout, lit)
     e.weave(ellipse(0.5, 0.635, r, 0.21), bend=0.12)
-    e.weave(np.concatenate([ellipse(0.5, 0.46, r * 0.55, 0.075, 180, 360), ellipse(0.5, 0.46, r * 0.55, 0.02, 0, 180)]), bend=0.06)
+    e.weave(
+        np.concatenate([ellipse(0.5, 0.46, r * 0.55, 0.075, 180, 360), ellipse(0.5, 0.46, r * 0.55, 0.02, 0, 180)]),
+        bend=0.06,
+    )
     e.line(ellipse(0.5, 0.462, r * 0.55, 0.02, 0, 180), tone, 0.01)
     e.fill(ellipse(0.5, 0.37, 0.03, 0.03), lit)
 
@@ -259,7 +264,12 @@ def _cushion(e: _Easel) -> None:
     e.weave(shape, lies=True)
     e.line(np.concatenate([shape, shape[:1]]), shade(e.yarns[2], 1.0), 0.011, lies=True)
     for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1)):  # tassels
-        e.line(np.array([[0.5 + x * w, 0.52 + y * 0.31], [0.5 + x * (w + 0.035), 0.52 + y * 0.345]]), e.yarns[1], 0.024, lies=True)
+        e.line(
+            np.array([[0.5 + x * w, 0.52 + y * 0.31], [0.5 + x * (w + 0.035), 0.52 + y * 0.345]]),
+            e.yarns[1],
+            0.024,
+            lies=True,
+        )
 
 
 def _rug(e: _Easel) -> None:
@@ -273,7 +283,9 @@ def _rug(e: _Easel) -> None:
     e.weave(shape, lies=True)
     for inset in (0.0, 0.05):
         x, y = inset, inset
-        border = np.array([[x0 + x, 0.12 + y], [x1 - x, 0.12 + y], [x1 - x, 0.88 - y], [x0 + x, 0.88 - y], [x0 + x, 0.12 + y]])
+        border = np.array(
+            [[x0 + x, 0.12 + y], [x1 - x, 0.12 + y], [x1 - x, 0.88 - y], [x0 + x, 0.88 - y], [x0 + x, 0.12 + y]]
+        )
         e.line(border, e.yarns[2] if inset else e.yarns[1], 0.014, lies=True)
 
 
@@ -307,8 +319,8 @@ def _notebook(e: _Easel) -> None:
     e.fill(shape + [0.012, 0.01], (250, 247, 238), lies=True)
     e.line(np.array([[0.5, 0.8], [0.5, 0.9]]) + [w * 0.4, 0], shade(e.yarns[3], 0.9), 0.02, lies=True)
     e.weave(shape, lies=True)
-    e.fill(np.array([[x0, 0.19], [x0 + 0.02, 0.17], [x0 + 0.07, 0.17], [x0 + 0.07, 0.84], [x0 + 0.02, 0.84], [x0, 0.82]]),
-           shade(e.yarns[2], 0.9), lies=True)  # fmt: skip
+    side = [[x0, 0.19], [x0 + 0.02, 0.17], [x0 + 0.07, 0.17], [x0 + 0.07, 0.84], [x0 + 0.02, 0.84], [x0, 0.82]]
+    e.fill(np.array(side), shade(e.yarns[2], 0.9), lies=True)
     label = corners(0.5 - w * 0.3, 0.32, 0.5 + w * 0.62, 0.44, 0.012)
     e.fill(label, (250, 247, 238), lies=True)
     for y in (0.36, 0.395):

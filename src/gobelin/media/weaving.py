@@ -1,12 +1,13 @@
 """Cloth for the demo shop's pictures: looks (yarns and weaves), woven stitch by stitch as a Gobelin is.
 
-A weave is a function from stitch coordinates to yarn numbers; a cloth is one repeat of it in a look's yarns, lit thread by
-thread. Every weave repeats after `STITCHES` stitches, so that a piece of any size can be cut from one cached repeat.
+A weave is a function from stitch coordinates to yarn numbers; a cloth is one repeat of it in a look's yarns, lit
+thread by thread. Every weave repeats after `STITCHES` stitches, so that a piece of any size can be cut from one
+cached repeat.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -92,7 +93,7 @@ WEAVES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def cloth(look: Look) -> np.ndarray:
     """Two by two repeats of a look's cloth, (pixels, pixels, 3) uint8: a piece of up to one repeat and a half is cut
     around its middle without wrapping. Threads catch light where they lie over."""

@@ -1,7 +1,8 @@
 """The loom: what `weave` computes once from a train value and uses again for every setting that a search tries."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array
@@ -103,13 +104,13 @@ class Loom:
         return filled(unit, part, self.neighbours(fill, part.present))
 
     def neighbours(self, k: int, among: Bool[Array, " solved"]) -> csr_array:
-        """(solved, solved): for each item its k nearest by cosine in the log among the marked ones, weights sum to 1."""
+        """(solved, solved): each item's k nearest by cosine in the log among the marked ones; weights sum to 1."""
         norm = diags_array((1 / np.sqrt(np.maximum(self.counts, 1))).astype(np.float32))
         overlap = csr_array((norm @ (self.x.T @ self.x) @ norm).tocsr() @ diags_array(among.astype(np.float32)))
         overlap.eliminate_zeros()
         return nearest_rows(overlap, k)
 
-    def _keep(self, key: tuple[object, ...], make) -> np.ndarray:  # type: ignore[no-untyped-def]
+    def _keep(self, key: tuple[object, ...], make: Callable[[], ItemSquare]) -> ItemSquare:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -129,22 +130,21 @@ def nearest_rows(matrix: csr_array, k: int) -> csr_array:
     rows = np.repeat(np.arange(matrix.shape[0]), np.minimum(lengths, k))
     values = matrix.data[kept]
     total = np.bincount(rows, values, minlength=matrix.shape[0])
-    return csr_array(
-        ((values / total[rows]).astype(np.float32), (rows, matrix.indices[kept])), shape=matrix.shape, dtype=np.float32
-    )
+    shares = (values / total[rows]).astype(np.float32)
+    return csr_array((shares, (rows, matrix.indices[kept])), shape=matrix.shape)
 
 
 def filled(
     unit: Float32[Array, "rows dim"] | csr_array, part: Features, neighbours: csr_array
 ) -> tuple[Float32[Array, "rows dim"] | csr_array, Bool[Array, " rows"]]:
     """Unit features in which absent rows are the neighbours' mean (unit again), and which rows hold anything now."""
-    mean = neighbours @ unit
+    mean: Any = neighbours @ unit
     lacking = ~part.present
     if isinstance(unit, csr_array):
         mean = csr_array(diags_array(lacking.astype(np.float32)) @ mean)
         norm = np.sqrt(np.asarray(mean.multiply(mean).sum(axis=1)).ravel())
         scaled = csr_array(diags_array((1 / np.maximum(norm, 1e-12)).astype(np.float32)) @ mean)
-        return csr_array(unit + scaled, dtype=np.float32), part.present | (norm > 0)
+        return csr_array(unit + scaled), part.present | (norm > 0)
     norm = np.sqrt(np.einsum("ij,ij->i", mean, mean))
     found = lacking & (norm > 1e-6)
     out = unit.copy()

@@ -50,7 +50,7 @@ class Kernels:
         n_rest, n_solved = self.shape
         total = sum(weights.values())
         if n_rest == 0 or n_solved == 0 or total == 0:
-            return csr_array(self.shape, dtype=np.float32)
+            return nothing(self.shape)
         shares = {name: np.float32(weight / total) for name, weight in weights.items() if weight}
         among = np.zeros((n_solved, n_solved), dtype=np.float32)
         for name, share in shares.items():
@@ -61,7 +61,7 @@ class Kernels:
         among[np.diag_indices(n_solved)] += np.float32(ridge)
         factor = cho_factor(among, lower=True, overwrite_a=True, check_finite=False)
         dense = n_rest * n_solved * 4 <= DENSE_BYTES
-        blocks = []
+        blocks: list[Any] = []
         step = max(1, (64 * 2**20) // (4 * n_solved))
         for start in range(0, n_rest, step):
             right = np.zeros((min(step, n_rest - start), n_solved), dtype=np.float32)
@@ -72,7 +72,7 @@ class Kernels:
                 right += share * _kernel(cosine, far.present[some], solved.present, tau)
             block = cho_solve(factor, right.T, overwrite_b=True, check_finite=False).T
             blocks.append(np.ascontiguousarray(block, dtype=np.float32) if dense else _largest(block))
-        return np.vstack(blocks) if dense else csr_array(vstack(blocks), dtype=np.float32)
+        return np.vstack(blocks) if dense else csr_array(vstack(blocks))
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,11 @@ def _kernel(
     cosine[~rows] = 0
     cosine[:, ~columns] = 0
     return cosine
+
+
+def nothing(shape: tuple[int, int]) -> csr_array:
+    """A sparse float32 matrix of zeros."""
+    return csr_array((np.zeros(0, np.float32), (np.zeros(0, np.int32), np.zeros(0, np.int32))), shape=shape)
 
 
 def _largest(block: Float32[Array, "block solved"]) -> csr_array:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 import numpy as np
 from annotated_types import Gt
 
-from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.arrays import Array, Float32, Int32, ItemSquare, Scores
 from gobelin.models._linear import closed_form, score_linear
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
@@ -22,7 +22,7 @@ class Ease:
     """
 
     regularisation: Annotated[float, Gt(0), Grid(10, 20, 50, 100, 200, 500, 1000)] = 100.0
-    _matrix: Float32[Array, "items items"] | None = field(default=None, init=False, repr=False)
+    _matrix: ItemSquare = field(init=False, repr=False, compare=False)
 
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
         x = train.matrix()

@@ -50,7 +50,8 @@ class Weave:
     reach. fill: an item lacking a sense gets the mean of that many neighbours in the log (0: its row is left out).
     most_items: the closed form is solved for at most so many items, the most frequent; the rest go the way of new
     items. cold_*: of the kernel ridge regression by which an item's column of the log-only matrix (and its row) follows
-    from content; cold_scale: how loud such columns are among all items.
+    from content; cold_self: how much the resembled item itself counts there; cold_head: as `head`, for that matrix;
+    cold_scale: how loud such columns are among all items.
 
     Memory: about four items x items float32 arrays. Relations: no sense, p = head = log_blend = 0 is EASE.
     """
@@ -67,15 +68,17 @@ class Weave:
         default_factory=lambda: dict[str, float]()
     )
     log_blend: Annotated[float, Ge(0), Grid(0, 0.2, 0.4, 0.8, 1.6)] = 0.0
-    fill: Annotated[int, Ge(0), Grid(0, 10)] = 0
+    fill: Annotated[int, Ge(0), Grid(0, 10)] = 10
     least_events: Annotated[int, Ge(1), Grid(1, 2, 3, 5)] = 1
     most_items: Annotated[int, Gt(0)] = 12_000
     cold_tau: Annotated[float, Ge(0), Grid(0.2, 0.3, 0.5, 1, 2, 0, stage="cold")] = 0.5
     cold_ridge: Annotated[float, Gt(0), Grid(0.1, 0.2, 0.5, 1, 2, 4, 8, stage="cold")] = 1.0
-    cold_weight: Annotated[
-        Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.1, 0.2, 0.5, 1, 2, 4, stage="cold")
-    ] = field(default_factory=lambda: dict[str, float]())
-    cold_scale: Annotated[float, Gt(0)] = 1.0
+    cold_weight: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.1, 0.2, 0.5, 1, 2, 4, stage="cold")] = (
+        field(default_factory=lambda: dict[str, float]())
+    )
+    cold_self: Annotated[float, Ge(0), Grid(0, 0.2, 0.4, 0.8, 1.6, stage="cold")] = 0.4
+    cold_head: Annotated[float, Grid(-0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4, stage="cold")] = 0.2
+    cold_scale: Annotated[float, Ge(0)] = 1.0
     _fitted: _Woven | None = field(default=None, init=False, repr=False)
     _loom: Loom | None = field(default=None, init=False, repr=False, compare=False)
     _kernels: Kernels | None = field(default=None, init=False, repr=False, compare=False)
@@ -83,9 +86,9 @@ class Weave:
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
         loom = self._loom if self._loom is not None and self._loom.train is train else self._dress(train)
         senses = self._senses(train)
-        matrix = self._closed(loom, senses)
+        matrix = self._closed(loom, senses, self.head)
         rest = np.setdiff1d(np.arange(len(train.items)), loom.rows)
-        base = self._closed(loom, {}) if senses and len(rest) else matrix
+        base = self._base(loom) if len(rest) else matrix
         if self._kernels is None or self._kernels.shape != (len(rest), len(loom.rows)):
             self._kernels = Kernels(train.table, loom.rows, rest)
         weights = {sense: self.cold_weight.get(sense, self.default("cold_weight")) for sense in train.table}
@@ -107,7 +110,7 @@ class Weave:
         pairs = {s: (self.weight.get(s, WEIGHT), self.tau.get(s, TAU)) for s in train.table}
         return {s: pair for s, pair in pairs.items() if pair[0] > 0}
 
-    def _closed(self, loom: Loom, senses: Mapping[str, tuple[float, float]]) -> ItemSquare:
+    def _closed(self, loom: Loom, senses: Mapping[str, tuple[float, float]], head: float) -> ItemSquare:
         b = _weights(loom.inverse(self.user_power, self.item_power, self.regularisation, senses, self.fill))
         if self.log_blend and senses:
             alone = _weights(loom.inverse(self.user_power, self.item_power, self.regularisation, {}, 0))
@@ -115,9 +118,20 @@ class Weave:
         popular = np.maximum(loom.counts, 1)
         if self.history_power:
             b *= popular[:, None] ** np.float32(-self.history_power)
-        if self.head:
-            b *= popular[None, :] ** np.float32(self.head)
+        if head:
+            b *= popular[None, :] ** np.float32(head)
         return b
+
+    def _base(self, loom: Loom) -> ItemSquare:
+        """What new items are regressed from: the log-only matrix, and on its empty diagonal the item itself.
+
+        Without the diagonal a new item would hear from the neighbours of the item that it resembles, but not from
+        that item. `cold_self` is in units of the mean length of a column.
+        """
+        base = self._closed(loom, {}, self.cold_head)
+        length = float(np.sqrt(np.einsum("ij,ij->", base, base, dtype=np.float64) / max(len(base), 1)))
+        base[np.diag_indices(len(base))] = np.float32(self.cold_self * length)
+        return base
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         f = self._ready()
@@ -184,7 +198,9 @@ class Weave:
 
     def state(self) -> State:
         f = self._ready()
-        return state_of(self, solved=f.solved, rest=f.rest, matrix=f.matrix, weaves=f.weaves, base=f.base, n_items=f.n_items)
+        return state_of(
+            self, solved=f.solved, rest=f.rest, matrix=f.matrix, weaves=f.weaves, base=f.base, n_items=f.n_items
+        )
 
     @classmethod
     def from_state(cls, state: State) -> Self:

@@ -15,7 +15,7 @@ from gobelin import ranking, store
 from gobelin.arrays import Array, Bool, Float32, Int32
 from gobelin.errors import UserError
 from gobelin.features.wish import wish_vectors
-from gobelin.protocols import ItemSimilarities, Recommender
+from gobelin.protocols import ItemSimilarities
 from gobelin.service import wishes
 from gobelin.service.served import Served, load_model
 from gobelin.values import Histories, Queries, Ranked, Wish
@@ -148,7 +148,7 @@ class Run:
             raise UserError(f"k is {k}.", "1 or more.", "ask for at least one item.")
         n = len(s.items) if candidates is None else len(candidates)
         mask = None if include_seen else _seen(queries.histories, len(s.items))
-        model: Recommender = s.model if queries.wish is None else wishes.Wishing(s.model, s.table)
+        model: Any = s.model if queries.wish is None else wishes.Wishing(s.model, s.table)
         return ranking.top(
             model, queries, min(k, max(n, 1)), ties=self._ties, candidates=candidates, mask=mask, prior=self._prior
         )

@@ -134,9 +134,7 @@ class FeatureTable:
 
     def without(self, rows: Mapping[str, Bool[Array, " rows"]]) -> "FeatureTable":
         """Some rows of some senses made absent."""
-        return FeatureTable(
-            self.ids, {n: f.without(rows[n]) if n in rows else f for n, f in self.features.items()}
-        )
+        return FeatureTable(self.ids, {n: f.without(rows[n]) if n in rows else f for n, f in self.features.items()})
 
     def bare(self) -> Bool[Array, " rows"]:
         """Items of which no sense says anything."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -94,9 +94,7 @@ class Histories:
         """The same queries with some of their events."""
         counts = np.bincount(self.queries[events], minlength=len(self))
         index = np.flatnonzero(events)
-        return Histories(
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), *self._columns(index)
-        )
+        return Histories(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), *self._columns(index))
 
     def take(self, rows: Int64[Array, " taken"] | Int32[Array, " taken"]) -> "Histories":
         """The histories of some queries, in that order."""
@@ -105,7 +103,7 @@ class Histories:
         index = np.repeat(self.starts[:-1][rows] - starts[:-1], lengths) + np.arange(starts[-1])
         return Histories(starts, *self._columns(index))
 
-    def _columns(self, index: Array) -> tuple:
+    def _columns(self, index: Array) -> tuple[Any, ...]:
         texts = None if self.texts is None else [self.texts[i] for i in index.tolist()]
         return (
             self.items[index],

@@ -1,0 +1,1 @@
+"""Recommenders, one file each: found by their name, listed without import."""

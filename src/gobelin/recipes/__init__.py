@@ -1,0 +1,1 @@
+"""Runnable presets; the first line of each is the command that runs it."""
