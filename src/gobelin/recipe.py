@@ -184,7 +184,7 @@ def _checked(table: Mapping[str, Any]) -> Recipe:
             if error["type"] == "extra_forbidden":
                 told.append(f"there is no key {where!r}.{nearest(where.split('.')[-1], _keys())}")
             else:
-                told.append(f"{where}: {error['msg']}")
+                told.append(f"{where} = {error['input']!r}: {error['msg']}")
         raise RecipeError(
             "The recipe cannot be used: " + "; ".join(told) + ".",
             "the keys " + ", ".join(Recipe.model_fields) + ".",

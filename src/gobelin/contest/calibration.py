@@ -8,7 +8,7 @@ from gobelin.contest.bench import Bench, PartName
 from gobelin.contest.contenders import Found
 from gobelin.recipe import TuneSpec
 
-GRID = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0)
+GRID = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0, 20.0)
 LEAST_USERS = 30  # with fewer who want a new item, validation says nothing of its scale
 WARM_COST = 0.02  # share of warm recall that the new items may cost on validation, so that test stays under 3 %
 
