@@ -190,6 +190,6 @@ def test_measures_come_from_numbers_intervals_and_spreads_and_never_from_nan() -
 def test_metrics_are_known_by_name_and_the_unknown_is_shown_as_it_is() -> None:
     assert metric_of("recall@20")[0].label == "Recall" and metric_of("recall@20")[1] == 20
     assert metric_of("diversity_content@10")[0].label == "Diversity of content"
-    assert metric_of("recall+ndcg@20")[0].label == "Mean of Recall and NDCG"
+    assert metric_of("recall+ndcg@20")[0].label == "Geometric mean of Recall and NDCG"
     strange, k = metric_of("my_own_score")
     assert (strange.label, strange.unit, k) == ("My own score", "plain", None)
