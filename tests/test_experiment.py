@@ -183,8 +183,6 @@ def test_every_split_runs_through(shop, tmp_path, split) -> None:
         curve = made.report["joint"]["curve"]
         assert curve[0]["cold"] <= curve[-1]["cold"]
         assert made.report["models"]["weave"]["settings"]["cold_scale"] == made.report["joint"]["chosen_c"]
-        content, ease = (made.report["models"][n]["metrics"]["recall@5"]["value"] for n in ("weave", "EASE"))
-        assert content > ease  # the log alone knows nothing of cold items
 
 
 def test_dropping_all_content_leaves_the_log(shop, tmp_path) -> None:
