@@ -47,8 +47,8 @@ Workers = Annotated[
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", show_default=False)],
-    items: Annotated[int, typer.Option(help="Products to draw.")] = 1_000,
-    people: Annotated[int, typer.Option(help="People to invent.")] = 2_000,
+    items: Annotated[int | None, typer.Option(help="Products to draw.", show_default=False)] = None,
+    people: Annotated[int | None, typer.Option(help="People to invent.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 0,
     json: Json = False,
 ) -> None:
@@ -57,8 +57,9 @@ def demo(
     Pictures, English and Chinese texts, prices, people and their events; taste depends on what only the words say and
     on what only the picture shows, so that both together win.
     """
-    from gobelin.demo import build, write
+    from gobelin.demo import ITEMS, PEOPLE, build, write
 
+    items, people = items or ITEMS, people or PEOPLE
     shop = build(items=items, people=people, seed=seed)
     write(shop, folder)
     if json:

@@ -7,7 +7,7 @@ look, so a recommender has to read and to see; what it says about a person can b
     write(shop, Path("shop"))
 """
 
-from gobelin.demo.world import DemoShop, Event, Item, Match, Person, Reason, build
+from gobelin.demo.world import ITEMS, PEOPLE, DemoShop, Event, Item, Match, Person, Reason, build
 from gobelin.demo.write import write
 
-__all__ = ["DemoShop", "Event", "Item", "Match", "Person", "Reason", "build", "write"]
+__all__ = ["ITEMS", "PEOPLE", "DemoShop", "Event", "Item", "Match", "Person", "Reason", "build", "write"]
