@@ -198,3 +198,11 @@ def test_segmenting_leaves_no_file_and_no_word_on_stderr(
     assert text.words("北京大学") == ["北京大学"]
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_categories_alone_are_no_text_unless_only_they_are_asked_for() -> None:
+    bare = Content("a", {"categories": ("Home|Vases",), "title": (" ",)})
+    assert compose(bare, ("title", "categories", "text"), 100) == ()
+    assert compose(bare, ("categories",), 100) == ("Home, Vases",)
+    named = Content("b", {"categories": ("Home|Vases",), "title": ("Kesh",)})
+    assert compose(named, ("title", "categories", "text"), 100) == ("Kesh. Home, Vases",)

@@ -44,7 +44,13 @@ def compose(content: Content, fields: Sequence[str], longest: int) -> tuple[str,
     `|`, which parts a list in the catalogue, becomes ", ". Strings of two fields belong together where their
     language is the same (`Content.languages`; without it, where their place in the field is). `longest`: characters
     kept of each composed text. Texts that say the same are given once; a language without a word is left out.
+
+    Categories alone are no text where titles or descriptions are asked for: they would make all bare items of a
+    category one and the same sentence, nearer to any short wish than every item that says something.
     """
+    own = [name for name in fields if name != "categories"]
+    if own and not any(plain(str(value)) for name in own for value in content.fields.get(name, ())):
+        return ()
     by_language: dict[str | int | None, list[str]] = {}
     for name in fields:
         values = content.fields.get(name, ())
