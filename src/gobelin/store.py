@@ -10,7 +10,6 @@ A reader asks `open_folder`, which refuses a folder of another kind, of a later 
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ import safetensors.numpy
 from scipy.sparse import csr_array
 
 from gobelin.errors import StoreError, UserError
+from gobelin.files import sync
 from gobelin.protocols import State
 
 VERSION = 1  # of the folder layout; raised when an older reader could misread it
@@ -130,19 +130,6 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """One file, whole or absent."""
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.part"
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _refuse_foreign(target: Path, kind: str) -> None:
     if not target.exists():
         return
@@ -167,9 +154,9 @@ def _write_manifest(folder: Path, kind: str) -> None:
     }
     write_json(folder / MANIFEST, manifest)
     for path in [*files, folder / MANIFEST]:
-        _sync(path)
+        sync(path)
     for path in sorted({p.parent for p in files} | {folder}):
-        _sync(path)
+        sync(path)
 
 
 def _replace(temporary: Path, target: Path) -> None:
@@ -184,15 +171,7 @@ def _replace(temporary: Path, target: Path) -> None:
             old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target.parent)
 
 
 def _digest(path: Path) -> str:

@@ -325,7 +325,7 @@ def _share(text: str) -> tuple[str, float]:
 
 
 def _write(rows: Any, path: Path) -> None:
-    from gobelin import store
+    from gobelin.files import replace_file
 
     if path.suffix == ".parquet":
         data = rows.to_parquet(index=False)
@@ -334,4 +334,4 @@ def _write(rows: Any, path: Path) -> None:
     else:
         raise UserError(f"--out {path}: unknown ending {path.suffix!r}.", ".parquet or .csv.", "name the file so.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    store.replace_file(path, data)
+    replace_file(path, data)

@@ -18,7 +18,7 @@ import numpy as np
 from gobelin.arrays import Array
 from gobelin.errors import StoreError
 from gobelin.features.cache import default_folder
-from gobelin.features.shards import publish
+from gobelin.files import replace_file
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 BUILD = 1  # raised when the ONNX file must be made anew
@@ -41,7 +41,7 @@ def make_onnx_file(path: Path) -> None:
     data = build(read_weights(_packaged())).SerializeToString()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        publish(path, data)
+        replace_file(path, data)
     except OSError as wrong:
         raise StoreError(
             f"The picture encoder cannot be written to {path.parent}: {wrong.strerror or wrong}.",

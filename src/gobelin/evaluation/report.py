@@ -10,8 +10,6 @@ what templates need from `views` (measured), `context` (what stands around it) a
 """
 
 import functools
-import os
-import tempfile
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -24,6 +22,7 @@ from gobelin.evaluation import context, marks, seeds, views, words
 from gobelin.evaluation.findings import facts, sentence
 from gobelin.evaluation.pictures import Album, Pictures
 from gobelin.evaluation.seeds import compare_sentence
+from gobelin.files import replace_file
 
 __all__ = ["compare_sentence", "render", "render_compare", "sentence", "write_compare", "write_report"]
 
@@ -40,15 +39,7 @@ def write_compare(report: Mapping[str, Any], folder: Path) -> Path:
 
 def _publish(page: str, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".html", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-            out.write(page)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_file(target, page.encode())
     return target
 
 

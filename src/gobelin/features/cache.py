@@ -29,6 +29,7 @@ from gobelin.arrays import Array, Float32, Int64, UInt8
 from gobelin.errors import StoreError
 from gobelin.features import shards
 from gobelin.features.shards import KEY, DamagedError, Shard
+from gobelin.files import replace_file
 
 FORMAT = 1
 PUBLISH_ROWS, PUBLISH_SECONDS = 512, 10.0  # what a killed run may lose
@@ -65,7 +66,7 @@ class Cache:
             _check_format(base / "format.json")
             label = base / name / "encoder.json"
             if not label.exists():
-                shards.publish(label, json.dumps({"fingerprint": fingerprint, "dim": dim}).encode())
+                replace_file(label, json.dumps({"fingerprint": fingerprint, "dim": dim}).encode())
         return Vectors(base / name, dim)
 
     def scratch(self, shape: tuple[int, int]) -> Float32[Array, "rows dim"]:
@@ -210,7 +211,7 @@ def _groups(small: Sequence[Shard], dim: int) -> Iterator[list[Shard]]:
 
 def _check_format(path: Path) -> None:
     if not path.exists():
-        shards.publish(path, json.dumps({"format": FORMAT}).encode())
+        replace_file(path, json.dumps({"format": FORMAT}).encode())
     try:
         found = int(json.loads(path.read_text(encoding="utf-8"))["format"])
     except (ValueError, KeyError, TypeError) as wrong:

@@ -6,7 +6,6 @@ more than the place of the reason in the metadata. Any safetensors reader can op
 
 import contextlib
 import json
-import os
 import time
 import uuid
 import zlib
@@ -19,6 +18,7 @@ import numpy as np
 import safetensors.numpy
 
 from gobelin.arrays import Array, Float32, Int64, UInt8
+from gobelin.files import replace_file
 
 KEY = 16  # bytes
 SUFFIX = ".safetensors"
@@ -57,7 +57,7 @@ def write(
     }
     metadata = {"reasons": json.dumps(told), "checksum": str(_checksum(tensors))}
     path = folder / f"{uuid.uuid4().hex}{SUFFIX}"
-    publish(path, safetensors.numpy.save(tensors, metadata=metadata))
+    replace_file(path, safetensors.numpy.save(tensors, metadata=metadata))
     return path
 
 
@@ -83,24 +83,6 @@ def read(path: Path, dim: int) -> Shard:
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as wrong:
         raise DamagedError(f"it cannot be read ({wrong})") from wrong
     return Shard(path, np.asarray(tensors["keys"]), tensors["values"], np.asarray(tensors["reasons"]), reasons)
-
-
-def publish(path: Path, data: bytes) -> None:
-    """One file, whole or absent: also when the machine stops while it is written."""
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.part"
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def sweep(folder: Path) -> None:

@@ -1,3 +1,0 @@
-from gobelin.cli import main
-
-main()
