@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from gobelin.arrays import Array, Bool, Float32, Int64, ItemSquare
+from gobelin.models._kernel import kernel
 from gobelin.models._linear import inverse
 from gobelin.values import Features, Train
 
@@ -43,7 +44,6 @@ class Loom:
     def kernel(self, sense: str, tau: float, fill: int) -> ItemSquare:
         """Similarity of items by one sense, zero where either lacks it. Belongs to the loom: copy it.
 
-        cos of centred unit features where tau = 0, exp((cos - 1) / tau) otherwise: the smaller tau, the more local.
         fill: an item that lacks the sense takes the mean of its `fill` nearest neighbours in the log that have it.
         """
 
@@ -51,13 +51,8 @@ class Loom:
             cosine = self._cosine(sense, fill)
             if tau == 0:
                 return cosine
-            kernel = cosine - np.float32(1)
-            kernel *= np.float32(1 / tau)
-            np.exp(kernel, out=kernel)
-            absent = ~self._sense(sense, fill)[1]
-            kernel[absent] = 0
-            kernel[:, absent] = 0
-            return kernel
+            present = self._sense(sense, fill)[1]
+            return kernel(cosine.copy(), present, present, tau)
 
         return self._keep(("kernel", sense, tau, fill if self.lacks(sense) else 0), made)
 

@@ -9,6 +9,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array, vstack
 
 from gobelin.arrays import Array, Bool, Float32, Int64
+from gobelin.models._kernel import kernel
 from gobelin.values import FeatureTable
 
 DENSE_BYTES = 512 * 2**20
@@ -57,7 +58,7 @@ class Kernels:
             solved = self._sides[name][1]
             if name not in self._cosines:
                 self._cosines[name] = _dense(solved.unit @ solved.unit.T)
-            among += share * _kernel(self._cosines[name].copy(), solved.present, solved.present, tau)
+            among += share * kernel(self._cosines[name].copy(), solved.present, solved.present, tau)
         among[np.diag_indices(n_solved)] += np.float32(ridge)
         factor = cho_factor(among, lower=True, overwrite_a=True, check_finite=False)
         dense = n_rest * n_solved * 4 <= DENSE_BYTES
@@ -69,7 +70,7 @@ class Kernels:
                 far, solved = self._sides[name]
                 some = slice(start, start + len(right))
                 cosine = _dense(far.unit[some] @ solved.unit.T)
-                right += share * _kernel(cosine, far.present[some], solved.present, tau)
+                right += share * kernel(cosine, far.present[some], solved.present, tau)
             block = cho_solve(factor, right.T, overwrite_b=True, check_finite=False).T
             blocks.append(np.ascontiguousarray(block, dtype=np.float32) if dense else _largest(block))
         return np.vstack(blocks) if dense else csr_array(vstack(blocks))
@@ -79,20 +80,6 @@ class Kernels:
 class _Side:
     unit: Any  # (rows, dim) float32 or csr_array
     present: Bool[Array, " rows"]
-
-
-def _kernel(
-    cosine: Float32[Array, "rows columns"], rows: Bool[Array, " rows"], columns: Bool[Array, " columns"], tau: float
-) -> Float32[Array, "rows columns"]:
-    """The kernel of cosines, in their place."""
-    if tau == 0:
-        return cosine
-    cosine -= 1
-    cosine *= np.float32(1 / tau)
-    np.exp(cosine, out=cosine)
-    cosine[~rows] = 0
-    cosine[:, ~columns] = 0
-    return cosine
 
 
 def nothing(shape: tuple[int, int]) -> csr_array:
