@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from gobelin import ranking
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64
 from gobelin.data.split import COLD_ELSE, COLD_TEST, COLD_VALIDATION, WARM, Split
+from gobelin.evaluation.metrics import ndcg
 from gobelin.protocols import Recommender
 from gobelin.values import Queries, Ranked, Train
 from gobelin.values.vocabulary import tie_hash
@@ -34,6 +35,11 @@ class Exam:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def counts(self) -> Int64[Array, " queries"]:
+        """How many relevant items each query has; never 0."""
+        return np.diff(self.relevant.indptr).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,7 @@ class Bench:
         here = self._items(part, among)
         relevant = pairs.keep((here & self._items(part, restrict))[pairs.items]).matrix(*shape)
         users = np.flatnonzero(np.diff(relevant.indptr)).astype(np.int32)
-        seen = self.split.train_pairs if part == "validation" else self.split.train_pairs.joined(self.split.validation)
-        mask = seen.matrix(*shape)
+        mask = self.split.seen(part).matrix(*shape)
         return Exam(
             users,
             Queries(users, self.train.histories.take(users), self.train.now),
@@ -97,7 +102,7 @@ class Bench:
 
     def value(self, model: Recommender, exam: Exam, metric: str) -> float:
         """The figure a search goes by, e.g. "ndcg@20"; "recall+ndcg@20" is their geometric mean."""
-        return judged(self.ranks(model, exam), exam.relevant, metric)
+        return judged(self.ranks(model, exam), exam.counts, metric)
 
     def _items(self, part: PartName, among: Among) -> Bool[Array, " items"]:
         if among == "all":  # items that are cold in the other part would only stand in the way
@@ -107,33 +112,27 @@ class Bench:
         return np.isin(self.split.cold, (COLD_VALIDATION if part == "validation" else COLD_TEST, COLD_ELSE))
 
 
-def judged(ranks: Int64[Array, " pairs"], relevant: csr_array, metric: str) -> float:
+def judged(ranks: Int64[Array, " pairs"], counts: Int64[Array, " users"], metric: str) -> float:
     """Mean over users of a metric, or the geometric mean of several joined by +, from the ranks of relevant items.
 
-    Geometric, so that a gain of one in a hundred counts alike in each, however large they are.
+    counts: how many of the ranks are each user's, in their order; at least 1. Geometric, so that a gain of one in a
+    hundred counts alike in each metric, however large they are.
     """
-    names, _, at = metric.partition("@")
-    k = int(at)
-    counts = np.diff(relevant.indptr)
     if not len(counts):
         return 0.0
+    names, _, at = metric.partition("@")
+    k = int(at)
     query = np.repeat(np.arange(len(counts)), counts)
-    hit = ranks <= k
-    hits = np.bincount(query, hit, len(counts))
-    first = np.full(len(counts), np.inf)
-    np.minimum.at(first, query, ranks)
+    within = ranks <= k
+    hit = np.zeros((len(counts), k), dtype=bool)
+    hit[query[within], ranks[within] - 1] = True
+    hits = hit.sum(axis=1)
     gains = {
         "recall": hits / counts,
         "precision": hits / k,
         "hit_rate": hits > 0,
-        "ndcg": _ndcg(ranks, hit, query, counts, k),
-        "mrr": np.where(first <= k, 1 / first, 0),
+        "ndcg": ndcg(hit, counts.astype(np.float64)),
+        "mrr": np.where(hits > 0, 1 / (hit.argmax(axis=1) + 1), 0),
     }
     means = [float(np.mean(gains[name])) for name in names.split("+")]
     return float(np.prod(means) ** (1 / len(means)))
-
-
-def _ndcg(ranks: Array, hit: Array, query: Array, counts: Array, k: int) -> Array:
-    gain = np.where(hit, 1 / np.log2(ranks + 1.0), 0.0)
-    ideal = np.cumsum(1 / np.log2(np.arange(2, k + 2)))
-    return np.bincount(query, gain, len(counts)) / ideal[np.minimum(counts, k) - 1]

@@ -3,12 +3,17 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from gobelin.arrays import Array, Int64
 from gobelin.contest import contenders
-from gobelin.contest.bench import Bench, PartName
+from gobelin.contest.bench import Bench, PartName, judged
 from gobelin.contest.contenders import Found
+from gobelin.data.split import WARM
 from gobelin.recipe import TuneSpec
 
 GRID = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0, 20.0)
+CURVE = "recall@20"
 LEAST_USERS = 30  # with fewer who want a new item, validation says nothing of its scale
 WARM_COST = 0.02  # share of warm recall that the new items may cost on validation, so that test stays under 3 %
 
@@ -27,7 +32,7 @@ class Joint:
             {"c": c, "warm": warm, "cold": cold, "warm_validation": vw, "cold_validation": vc}
             for (c, warm, cold), (_, vw, vc) in zip(test, self.validation, strict=True)
         ]
-        return {"chosen_c": self.chosen, "metric": "recall@20", "curve": rows}
+        return {"chosen_c": self.chosen, "metric": CURVE, "curve": rows}
 
 
 def calibrated(found: Found, bench: Bench, tune: TuneSpec) -> tuple[Found, Joint | None]:
@@ -53,13 +58,20 @@ def calibrated(found: Found, bench: Bench, tune: TuneSpec) -> tuple[Found, Joint
 def curve(bench: Bench, model: Any, part: PartName) -> list[tuple[float, float, float]]:
     """(scale, warm recall, cold recall) for every scale of the grid; the model keeps the scale it had."""
     before = model.cold_scale
-    warm, cold = bench.exam(part, "all", "warm"), bench.exam(part, "all", "cold")
+    exam = bench.exam(part)
+    user = np.repeat(np.arange(len(exam)), exam.counts)
+    warm = bench.split.cold[exam.relevant.indices] == WARM
     rows = []
     for c in GRID:
-        scaled = _scaled(model, c)
-        rows.append((c, bench.value(scaled, warm, "recall@20"), bench.value(scaled, cold, "recall@20")))
+        ranks = bench.ranks(_scaled(model, c), exam)  # one ranking among all: both figures come from it
+        rows.append((c, _recall(ranks[warm], user[warm]), _recall(ranks[~warm], user[~warm])))
     model.cold_scale = before
     return rows
+
+
+def _recall(ranks: Int64[Array, " pairs"], user: Int64[Array, " pairs"]) -> float:
+    """Mean over the users of these pairs."""
+    return judged(ranks, np.unique(user, return_counts=True)[1], CURVE)
 
 
 def _scaled(model: Any, scale: float) -> Any:

@@ -111,10 +111,13 @@ class Split:
         users = self.pairs(part).askers()
         return Queries(users, self.histories.take(users), self.now)
 
+    def seen(self, part: Part) -> Pairs:
+        """What a list of the part may not show: pairs of train, at test those of validation too."""
+        return self.train_pairs if part == "validation" else self.train_pairs.joined(self.validation)
+
     def mask(self, part: Part) -> csr_array:
         """(queries of the part, items) 1 where the user already liked the item: train, at test validation too."""
-        seen = self.train_pairs if part == "validation" else self.train_pairs.joined(self.validation)
-        return seen.matrix(len(self.users), len(self.items))[self.pairs(part).askers()]
+        return self.seen(part).matrix(len(self.users), len(self.items))[self.pairs(part).askers()]
 
     def targets(self, part: Part) -> csr_array:
         """(queries of the part, items) 1 for each pair held out."""
