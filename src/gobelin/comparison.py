@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from gobelin import store
-from gobelin.contest.evidence import SHOWN, Judged
+from gobelin.contest.evidence import SHOWN, Judged, plain_settings
 from gobelin.data.dataset import Dataset
 from gobelin.errors import RecipeError
 from gobelin.evaluation.metrics import summarise
 from gobelin.evaluation.report import write_compare
-from gobelin.evaluation.statistics import holm, over_seeds, pooled_difference
+from gobelin.evaluation.statistics import corrected, over_seeds, pooled_difference
 from gobelin.experiment import Progress, contest, resolved
 from gobelin.meter import Meter
 
@@ -94,7 +94,7 @@ def _recipe(found: Mapping[int, Judged]) -> dict[str, Any]:
         assert one.answers is not None
         by_seed[str(seed)] = {
             "metrics": summarise(one.answers.per_user, _rng()),
-            "settings": {k: dict(v) if isinstance(v, Mapping) else v for k, v in one.found.settings.items()},
+            "settings": plain_settings(one.found.settings),
             "validation": one.found.validation,
             "trials": one.found.trials,
             "seconds": round(sum(one.seconds.values()), 3),
@@ -131,9 +131,7 @@ def _comparisons(whole: Mapping[str, Mapping[int, Judged]]) -> list[dict[str, An
                 users.append(shared.astype(np.int64))
             found = pooled_difference(ours, theirs, users, _rng())
             rows.append({"model": names[0], "against": other, "metric": metric, **found.as_json()})
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_corrected"] = p
-    return rows
+    return corrected(rows)
 
 
 def _rng() -> np.random.Generator:

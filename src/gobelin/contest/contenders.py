@@ -128,8 +128,7 @@ def search(
     two_stages = cold_split and bool(cold_knobs)
     exam = bench.exam("validation", "warm" if two_stages else bench.main)
     if not len(exam):
-        model_settings = dict(start)
-        return Found(contender, model_settings, 0.0, 0, "nothing to judge by", time.monotonic() - begun)
+        return Found(contender, start, 0.0, 0, "nothing to judge by", time.monotonic() - begun)
     outcome = tuning.search(
         judge_on(exam),
         start,

@@ -116,7 +116,7 @@ def report(trial: Trial) -> dict[str, Any]:
         out["models"][f"{trial.recipe.name} (refit on train + validation)"] = {
             "role": "refit",
             "senses": list(trial.chosen.found.contender.senses),
-            "settings": _plain(trial.chosen.found.settings),
+            "settings": plain_settings(trial.chosen.found.settings),
             "metrics": _figures(trial, trial.refit),
             "validation": {},
             "seconds": {},
@@ -135,7 +135,7 @@ def _model(trial: Trial, judged: Judged) -> dict[str, Any]:
         "role": found.contender.role,
         "part": found.contender.part,
         "senses": list(found.contender.senses),
-        "settings": _plain(found.settings),
+        "settings": plain_settings(found.settings),
         "trials": found.trials,
         "search_ended": found.ended,
         "validation": {trial.recipe.tune.metric: found.validation},
@@ -169,7 +169,7 @@ def _categories(trial: Trial) -> list[tuple[str, ...]]:
     return [every[row] for row in trial.split.rows.tolist()]
 
 
-def _comparisons(trial: Trial) -> list[dict[str, object]]:
+def _comparisons(trial: Trial) -> list[dict[str, Any]]:
     """The chosen model against every other, and against none where it stands alone; p-values corrected together."""
     if trial.chosen.answers is None:
         return []
@@ -314,7 +314,8 @@ def _versions() -> dict[str, str]:
     return known | {name: importlib.metadata.version(name) for name in VERSIONS}
 
 
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON has them."""
     return {k: dict(v) if isinstance(v, Mapping) else v for k, v in settings.items()}
 
 

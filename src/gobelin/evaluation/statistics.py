@@ -9,7 +9,7 @@ Efron & Tibshirani, An Introduction to the Bootstrap (1993); intervals are perce
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -238,9 +238,9 @@ def comparisons(
     *,
     level: float = 0.95,
     resamples: int = 1000,
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """The `comparisons` of report.json: every (model, against) on every metric, p corrected over all of them."""
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for name, against in pairs:
         ours, theirs = models[name], models[against]
         if not np.array_equal(ours.rows, theirs.rows):
@@ -248,8 +248,13 @@ def comparisons(
         for metric in metrics:
             found = paired_difference(ours[metric], theirs[metric], rng, level=level, resamples=resamples)
             rows.append({"model": name, "against": against, "metric": metric, **found.as_json()})
-    for row, corrected in zip(rows, holm([float(row["p"]) for row in rows]), strict=True):  # type: ignore[arg-type]
-        row["p_corrected"] = corrected
+    return corrected(rows)
+
+
+def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows with `p_corrected` beside each `p`, by Holm over all of them."""
+    for row, p in zip(rows, holm([float(row["p"]) for row in rows]), strict=True):
+        row["p_corrected"] = p
     return rows
 
 
