@@ -46,6 +46,8 @@ class SplitSpec(_Table):
 class TuneSpec(_Table):
     """How every model is searched: the same number of fits and the same seconds for each.
 
+    In `cold-items`, settings that concern new items alone are searched afterwards, with as many fits again.
+
     metric: what validation judges by. most_items: a larger catalogue is searched on its most frequent items.
     """
 
