@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--drop", type=float, default=None, help="share of items stripped of all content")
     parser.add_argument("--no-baselines", action="store_true")
+    parser.add_argument("--refit", action="store_true", help="judge a fit on train + validation as well")
     parser.add_argument("--json", default=None, help="a file to write the figures to")
     args = parser.parse_args()
     data = Dataset.read(args.dataset)
@@ -41,7 +42,9 @@ def main() -> None:
         meter = Meter()
         drop = None if args.drop is None else {"all": args.drop}
         with meter.running():
-            trial, _ = contest(data, made, seed=seed, baselines=not args.no_baselines, drop=drop, meter=meter)
+            trial, _ = contest(
+                data, made, seed=seed, baselines=not args.no_baselines, refit=args.refit, drop=drop, meter=meter
+            )
         trials.append(trial)
         for name, judged in trial.judged.items():
             assert judged.answers is not None
@@ -53,6 +56,9 @@ def main() -> None:
                 + f"  fits {judged.found.trials} ({judged.found.ended})  s: {cost}",
                 flush=True,
             )
+        if trial.refit is not None:
+            means = trial.refit.per_user.means()
+            print(f"seed {seed}  refit on train + validation  " + "  ".join(f"{m} {means[m]:.4f}" for m in METRICS))
         print(f"seed {seed}  settings {json.dumps(trial.chosen.found.settings)}", flush=True)
         if trial.joint is not None:
             print(f"seed {seed}  joint {json.dumps(trial.joint)}", flush=True)
@@ -69,6 +75,9 @@ def summary(trials: list[Trial]) -> dict[str, object]:
     names = [n for n in trials[0].judged if all(n in t.judged for t in trials)]
     means = {n: {m: over_seeds([_means(t, n)[m] for t in trials]) for m in METRICS} for n in names}
     chosen = trials[0].recipe.name
+    refits = [t.refit.per_user.means() for t in trials if t.refit is not None]
+    if refits:
+        means["refit on train + validation"] = {m: over_seeds([r[m] for r in refits]) for m in METRICS}
     baselines = [
         max(
             (n for n, j in t.judged.items() if j.found.contender.role == "baseline"),

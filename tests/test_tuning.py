@@ -39,14 +39,6 @@ def test_without_time_the_start_is_judged_all_the_same() -> None:
     assert (len(found.trials), found.ended) == (1, "seconds")
 
 
-def test_known_special_cases_are_tried_first() -> None:
-    special = {**START, "a": 9, "b": 9}
-    found = tuning.search(
-        lambda s: 100.0 if s == special else bowl(s), START, KNOBS, trials=2, seconds=60, also=[special]
-    )
-    assert found.best.settings == special
-
-
 def test_the_same_model_is_judged_once() -> None:
     judged = []
 

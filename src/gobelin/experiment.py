@@ -61,15 +61,20 @@ def run(
     meter = Meter()
     with meter.running():
         trial, woven = contest(
-            dataset, asked_recipe, seed=seed, baselines=baselines, drop=drop, workers=workers, meter=meter, tell=tell
+            dataset,
+            asked_recipe,
+            seed=seed,
+            baselines=baselines,
+            refit=refit,
+            drop=drop,
+            workers=workers,
+            meter=meter,
+            tell=tell,
         )
         trial.asked = {**trial.asked, "command": command}
         if baselines:
             with meter.step("ratings"):
                 trial.ratings = ratings.judge(trial.dataset, seed, asked_recipe)
-        if refit and trial.chosen.answers is not None:
-            with meter.step("refit"):
-                trial.refit = _refitted(trial)
         with meter.step("report"):
             report = evidence.report(trial)
         target = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="gobelin-")) / "run"
@@ -92,6 +97,7 @@ def contest(
     *,
     seed: int,
     baselines: bool,
+    refit: bool = False,
     drop: Mapping[str, float] | None = None,
     workers: int | None = None,
     meter: Meter | None = None,
@@ -122,6 +128,9 @@ def contest(
     trial = Trial(data, recipe, asked, health, bench, woven.reports)
     for contender in contenders.line_up(recipe, bench.train.table, baselines=baselines):
         _compete(trial, contender, meter, tell)
+    if refit and trial.chosen.answers is not None:
+        with meter.step("refit"):
+            trial.refit = _refitted(trial)
     return trial, woven
 
 

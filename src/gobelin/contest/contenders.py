@@ -93,7 +93,10 @@ def fit(contender: Contender, settings: Mapping[str, Any], train: Train) -> Reco
 def search(
     contender: Contender, bench: Bench, tune: TuneSpec, progress: Callable[[int, int], None] | None = None
 ) -> Found:
-    """Settings by validation alone: warm knobs first, then what concerns cold items, then their scale."""
+    """Settings by validation alone: warm knobs first, then what concerns cold items, then their scale.
+
+    Every contender has the same fits and seconds in all: where the two are searched apart, half go to each.
+    """
     begun = time.monotonic()
     bench = smaller(bench, tune.most_items)
     train = bench.train.only(*contender.senses)
@@ -129,12 +132,13 @@ def search(
     exam = bench.exam("validation", "warm" if two_stages else bench.main)
     if not len(exam):
         return Found(contender, start, 0.0, 0, "nothing to judge by", time.monotonic() - begun)
+    share = 2 if two_stages else 1
     outcome = tuning.search(
         judge_on(exam),
         start,
         warm_knobs if (two_stages or not cold_split) else knobs,
-        trials=tune.trials,
-        seconds=tune.seconds,
+        trials=max(1, tune.trials // share),
+        seconds=tune.seconds / share,
         key=lambda settings: repr(plain(settings, train)),
     )
     trials = len(outcome.trials)
@@ -143,7 +147,7 @@ def search(
             judge_on(bench.exam("validation", "cold")),
             outcome.best.settings,
             cold_knobs,
-            trials=tune.trials,
+            trials=max(1, tune.trials - trials),  # what the first left over comes here
             seconds=max(1.0, tune.seconds - (time.monotonic() - begun)),
             key=lambda settings: repr(settings),
         )

@@ -65,21 +65,15 @@ def search(
     *,
     trials: int,
     seconds: float,
-    also: Sequence[Settings] = (),
     key: Callable[[Settings], str] = repr,
 ) -> Outcome:
     """Settings that `judge` (a validation figure, higher is better) likes best.
 
-    start: complete settings to begin from; also: further complete settings to try first (a known special case, such
-    as the log alone, that must not be missed); key: settings with the same key are the same model, judged once.
+    start: complete settings to begin from; key: settings with the same key are the same model, judged once.
     """
     walk = _Walk(judge, key, trials, time.monotonic() + seconds)
     best = walk.value(start)
     assert best is not None  # the first trial is always made
-    for settings in also:
-        other = walk.value(settings)
-        if other is not None and other.value > best.value:
-            best = other
     ended = "settled"
     moved = True
     while moved:
