@@ -7,6 +7,7 @@ import pytest
 from gobelin.contest import calibration
 from gobelin.contest.bench import Bench, judged
 from gobelin.data.dataset import Dataset
+from gobelin.data.split import COLD_TEST, COLD_VALIDATION
 from gobelin.data.splits import make_split
 from gobelin.evaluation.metrics import evaluate
 from gobelin.models.weave import Weave
@@ -55,6 +56,13 @@ def test_the_curve_says_what_each_exam_alone_would_say(bench, model) -> None:
             exam = bench.exam("test", "all", restrict)
             assert value == pytest.approx(bench.value(model, exam, "recall@20"), abs=1e-12)
     model.cold_scale = 1.0
+
+
+def test_the_joint_ranking_leaves_out_the_cold_items_of_the_other_part(bench) -> None:
+    for part, other in (("validation", COLD_TEST), ("test", COLD_VALIDATION)):
+        exam = bench.exam(part)
+        shown = np.arange(len(bench.train.items)) if exam.candidates is None else exam.candidates
+        assert np.array_equal(shown, np.flatnonzero(bench.split.cold != other))
 
 
 def test_figures_of_ranks_by_hand() -> None:

@@ -56,6 +56,18 @@ def test_the_powers_scale_what_they_say() -> None:
     np.testing.assert_allclose(loud.score(Queries.of([[3]])), plain * counts**0.5 * counts[3] ** -0.25, rtol=1e-4)
 
 
+def test_a_user_with_many_events_counts_for_less_each_and_popular_items_are_tempered() -> None:
+    """The log's matrix with both powers, written out, with the trace of X'X."""
+    train = worlds.checkerboard(size=20).train.only()
+    x = train.matrix().toarray().astype(np.float64)
+    left = np.diag(np.maximum(x.sum(axis=0), 1) ** -0.25) @ x.T @ np.diag(np.maximum(x.sum(axis=1), 1e-9) ** -0.5)
+    gram = left @ x @ np.diag(np.maximum(x.sum(axis=0), 1) ** -0.25)
+    p = np.linalg.inv(gram * np.trace(x.T @ x) / np.trace(gram) + 10.0 * np.eye(20))
+    b = np.eye(20) - p / np.diag(p)
+    model = Weave(regularisation=10.0, **(PLAIN | {"user_power": 0.5, "item_power": 0.25})).fit(train, rng())
+    np.testing.assert_allclose(model.score(train.queries()), x @ b, atol=1e-4)
+
+
 def test_log_words_and_pictures_together_beat_any_two() -> None:
     world = worlds.two_senses()
 
@@ -72,6 +84,15 @@ def test_new_items_are_found_by_their_content() -> None:
     world = worlds.cold()
     model = Weave().fit(world.train, rng())
     assert worlds.found(model, world, k=2) > 0.95
+
+
+def test_the_scale_of_new_items_multiplies_their_scores_and_no_others() -> None:
+    world = worlds.cold()
+    model = Weave().fit(world.train, rng())
+    plain = model.score(world.train.queries())
+    model.cold_scale = 3.0
+    factor = np.where(world.train.counts() < 1, 3.0, 1.0).astype(np.float32)
+    np.testing.assert_allclose(model.score(world.train.queries()), plain * factor, rtol=1e-5)
 
 
 def test_a_new_item_in_a_history_speaks_for_its_like() -> None:
