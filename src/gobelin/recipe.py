@@ -46,7 +46,7 @@ class SplitSpec(_Table):
 class TuneSpec(_Table):
     """How every model is searched: the same number of fits and the same seconds for each.
 
-    In `cold-items`, a model with settings that concern new items alone spends half of them on known items.
+    In `cold-items`, a model with settings that concern new items alone spends a quarter of them on known items.
 
     metric: what validation judges by. most_items: a larger catalogue is searched on its most frequent items.
     """
