@@ -4,7 +4,7 @@ The test suite checks them at every call through jaxtyping's import hook; at run
 """
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int8, Int32, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int8, Int32, Int64, UInt8
 
 Array = np.ndarray
 
@@ -17,6 +17,7 @@ Presence = Bool[Array, " rows"]
 __all__ = [
     "Array",
     "Bool",
+    "Float",
     "Float32",
     "Float64",
     "Int8",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
-from gobelin.values import Block, Queries, Ranked, Train
+from gobelin.values import Block, Contributions, Queries, Ranked, Train
 
 State = Mapping[str, Any]
 """JSON values, numpy arrays and csr_arrays by name: all that a fitted part needs to come back. No pickle."""
@@ -114,6 +114,15 @@ class Embeds(Protocol):
     def query_vectors(self, queries: Queries) -> Float32[Array, "queries dim"]: ...
 
     def item_vectors(self) -> Float32[Array, "items dim"]: ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """Takes its scores apart, exactly: by what the person did and by what the senses say."""
+
+    def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
+        """One query; the shares sum to the score of each item, in float64. train: what the model was fitted on."""
+        ...
 
 
 @runtime_checkable

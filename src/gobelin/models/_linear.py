@@ -1,27 +1,32 @@
 """What every item-item model shares: the closed form, and scoring a history by the rows of a matrix."""
 
+from typing import Any
+
 import numpy as np
 from scipy.linalg import lapack
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
-from gobelin.arrays import Array, Float32, Int32, ItemSquare, Scores
+from gobelin.arrays import Array, Float, Float32, Int32, ItemSquare, Scores
 from gobelin.errors import UserError
-from gobelin.values import Queries, Weighing
+from gobelin.values import Contributions, Queries, Weighing
+
+Square = Float[Array, "items items"]
 
 
-def inverse(a: Float32[Array, "items items"]) -> ItemSquare:
-    """The inverse of a symmetric positive definite matrix by Cholesky; overwrites `a`.
+def inverse(a: Square) -> Square:
+    """The inverse of a symmetric positive definite matrix by Cholesky, in its own precision; overwrites `a`.
 
-    Raises UserError where `a` is not positive definite (a regularisation too small for float32).
+    Raises UserError where `a` is not positive definite (a regularisation too small for its precision).
     """
-    factor, failed = lapack.spotrf(a.T, lower=1, overwrite_a=1, clean=0)  # a.T: Fortran order without a copy
+    potrf, potri = (lapack.spotrf, lapack.spotri) if a.dtype == np.float32 else (lapack.dpotrf, lapack.dpotri)
+    factor, failed = potrf(a.T, lower=1, overwrite_a=1, clean=0)  # a.T: Fortran order without a copy
     if failed:
         raise UserError(
-            "The item-item matrix is not positive definite in float32.",
+            f"The item-item matrix is not positive definite in {a.dtype}.",
             "a larger regularisation.",
             "raise the model's `regularisation` tenfold, or let the search choose it.",
         )
-    half, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
+    half, failed = potri(factor, lower=1, overwrite_c=1)
     # potri fills one triangle only: mirror it, by blocks so that no second matrix is made
     n = len(half)
     for start in range(0, n, 512):
@@ -44,6 +49,18 @@ def closed_form(gram: Float32[Array, "items items"], regularisation: float) -> I
     return p
 
 
+def explain_linear(
+    matrix: Float32[Array, "items items"] | csr_array, query: Queries, items: Int32[Array, " wanted"]
+) -> Contributions:
+    """The terms of the sum that `score_linear` makes: every event's weight times its row of the matrix."""
+    histories = query.histories
+    rows = np.maximum(histories.items, 0)
+    cells: Any = matrix[rows][:, items]
+    told = np.asarray(cells.toarray() if isinstance(cells, csr_array) else cells, dtype=np.float64)  # (events, items)
+    shares = (histories.spoken().astype(np.float64)[:, None] * told).T[:, :, None]
+    return Contributions(items, ("log",), np.ascontiguousarray(shares), np.zeros(len(items)))
+
+
 def score_linear(
     matrix: Float32[Array, "items items"] | csr_array,
     queries: Queries,
@@ -54,4 +71,4 @@ def score_linear(
     h = queries.histories.matrix(matrix.shape[0], weighing, queries.now)
     b = matrix if candidates is None else matrix[:, candidates]
     scores = h @ b
-    return np.asarray(scores.toarray() if issparse(scores) else scores, dtype=np.float32)
+    return np.asarray(scores.toarray() if isinstance(scores, csr_array) else scores, dtype=np.float32)

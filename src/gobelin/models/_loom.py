@@ -96,14 +96,7 @@ class Loom:
         unit = part.unit(None if part.sparse else part.mean())
         if not fill or part.present.all():
             return unit, part.present
-        return filled(unit, part, self.neighbours(fill, part.present))
-
-    def neighbours(self, k: int, among: Bool[Array, " solved"]) -> csr_array:
-        """(solved, solved): each item's k nearest by cosine in the log among the marked ones; weights sum to 1."""
-        norm = diags_array((1 / np.sqrt(np.maximum(self.counts, 1))).astype(np.float32))
-        overlap = csr_array((norm @ (self.x.T @ self.x) @ norm).tocsr() @ diags_array(among.astype(np.float32)))
-        overlap.eliminate_zeros()
-        return nearest_rows(overlap, k)
+        return filled(unit, part, nearest_in_log(self.x, self.counts, fill, part.present))
 
     def _keep(self, key: tuple[object, ...], make: Callable[[], ItemSquare]) -> ItemSquare:
         if key in self._kept:
@@ -114,6 +107,14 @@ class Loom:
         while len(self._kept) > 1 and sum(a.nbytes for a in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
         return made
+
+
+def nearest_in_log(x: csr_array, counts: Float32[Array, " solved"], k: int, among: Bool[Array, " solved"]) -> csr_array:
+    """(solved, solved): each item's k nearest by cosine in the log among the marked ones; weights sum to 1."""
+    norm = diags_array((1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32))
+    overlap = csr_array((norm @ (x.T @ x) @ norm).tocsr() @ diags_array(among.astype(np.float32)))
+    overlap.eliminate_zeros()
+    return nearest_rows(overlap, k)
 
 
 def nearest_rows(matrix: csr_array, k: int) -> csr_array:

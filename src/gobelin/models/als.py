@@ -13,7 +13,7 @@ from gobelin.models._folding import fold
 from gobelin.models._sparse import transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
-from gobelin.values import Queries, Train
+from gobelin.values import Contributions, Queries, Train
 
 STEPS = 2  # of conjugate gradients in each half of an iteration: they go on where the last iteration ended
 ASK_EVERY = 3  # iterations between two questions to the monitor
@@ -88,6 +88,20 @@ class Als:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         items = self._items if candidates is None else self._items[candidates]
         return np.asarray(self.query_vectors(queries) @ items.T)
+
+    def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
+        """y_j' W t_e y_e with W = (K + sum c y y')^-1: each event as this person weighs it (Hu et al. 2008, 5).
+
+        The folded-in vector is solved directly here, in float64; `score` stops at a relative residual of 1e-5.
+        """
+        spoken = query.histories.spoken().astype(np.float64)
+        vectors = self._items.astype(np.float64)
+        met = vectors[np.maximum(query.histories.items, 0)]  # (events, factors)
+        normal = self.unseen * (vectors.T @ vectors) + self.regularisation * np.eye(self.factors)
+        normal += (met * spoken[:, None]).T @ met
+        told = np.linalg.solve(normal, (met * np.where(spoken > 0, spoken + self.unseen, 0)[:, None]).T)
+        shares = (vectors[items] @ told)[:, :, None]
+        return Contributions(items, ("log",), shares, np.zeros(len(items)))
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         """Cosine of the items' vectors; 0 to itself."""

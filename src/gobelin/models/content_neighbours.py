@@ -15,7 +15,7 @@ from gobelin.models._linear import score_linear
 from gobelin.models._sparse import strongest_dense, transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
-from gobelin.values import Queries, Train, Wish
+from gobelin.values import Contributions, Queries, Train, Wish
 
 
 @dataclass(kw_only=True)
@@ -80,6 +80,21 @@ class ContentNeighbours:
         wanted = wanted if candidates is None else wanted[candidates]
         given = queries.histories.matrix(self._matrix.shape[0], now=queries.now).sum(axis=1)
         return np.asarray(scores / np.maximum(given, 1e-12)[:, None] + wanted, dtype=np.float32)
+
+    def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
+        """Each event's weight times its cosine in each sense, where the two items are kept neighbours. No wish."""
+        histories = query.histories
+        met = np.maximum(histories.items, 0)
+        near = (self._matrix[met][:, items]).toarray() != 0  # (events, items)
+        spoken = histories.spoken().astype(np.float64)[:, None] * near
+        senses = tuple(self._units)
+        shares = np.zeros((len(items), len(met), len(senses)))
+        for place, name in enumerate(senses):
+            unit = self._units[name]
+            alike: Any = unit[met].astype(np.float64) @ unit[items].astype(np.float64).T
+            cosine = alike.toarray() if isinstance(alike, csr_array) else alike
+            shares[:, :, place] = (self._weight(name) * spoken * cosine).T
+        return Contributions(items, senses, shares, np.zeros(len(items)))
 
     def _wanted(self, wish: Wish) -> Float32[Array, " items"]:
         """Similarity of every item to the wish."""

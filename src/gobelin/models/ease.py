@@ -7,10 +7,10 @@ import numpy as np
 from annotated_types import Gt
 
 from gobelin.arrays import Array, Float32, Int32, ItemSquare, Scores
-from gobelin.models._linear import closed_form, score_linear
+from gobelin.models._linear import closed_form, explain_linear, score_linear
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
-from gobelin.values import Queries, Train
+from gobelin.values import Contributions, Queries, Train
 
 
 @dataclass(kw_only=True)
@@ -32,6 +32,9 @@ class Ease:
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         return score_linear(self._matrix, queries, candidates)
+
+    def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
+        return explain_linear(self._matrix, query, items)
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         return self._matrix[items]

@@ -10,11 +10,11 @@ from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.models._fitted import remade, state_of
-from gobelin.models._linear import score_linear
+from gobelin.models._linear import explain_linear, score_linear
 from gobelin.models._sparse import dense_rows, row_sums, scaled, strongest_products, transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
-from gobelin.values import Queries, Train
+from gobelin.values import Contributions, Queries, Train
 
 
 @dataclass(kw_only=True)
@@ -72,6 +72,9 @@ class ItemNeighbours:
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         return score_linear(self._matrix, queries, candidates)
+
+    def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
+        return explain_linear(self._matrix, query, items)
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         return dense_rows(self._matrix, items)

@@ -7,13 +7,13 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from scipy.sparse import csr_array, vstack
 
-from gobelin.arrays import Array, Bool, Float32, Int32, Int64, Scores
+from gobelin.arrays import Array, Float32, Float64, Int32, Int64, Scores
 from gobelin.errors import UserError
 from gobelin.models._fitted import remade, state_of
 from gobelin.models._sparse import column_sums, counted, row_sums, scaled, strongest_products, transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
-from gobelin.values import Histories, Queries, Train
+from gobelin.values import Contributions, Histories, Queries, Train
 
 
 @dataclass(kw_only=True)
@@ -79,13 +79,35 @@ class Markov:
             follow, popularity = follow[:, candidates], popularity[candidates]
         return np.asarray((speaks @ follow).toarray() + back[:, None] * popularity, dtype=np.float32)
 
+    def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
+        """An event gives its counts, smoothed, to each item; what smoothing takes from it is the prior's."""
+        histories = query.histories
+        moment, owner = _moment_of(histories)
+        liked = moment >= 0
+        spoken = np.zeros(len(histories.items))
+        if liked.any():
+            size = np.bincount(moment[liked], histories.weights[liked].astype(np.float64))
+            spoken[liked] = (self._weight(owner, 1) / size)[moment[liked]] * histories.weights[liked]
+            spoken /= spoken.sum()
+        met = np.maximum(histories.items, 0)
+        spoken /= self._counted[met].astype(np.float64) + self.smoothing
+        told = self._next[met][:, items].toarray().astype(np.float64)  # (events, items)
+        back = float(self.smoothing * spoken.sum()) if liked.any() else 1.0
+        prior = back * self._popularity[items].astype(np.float64)
+        shares = (spoken[:, None] * told).T[:, :, None]
+        return Contributions(items, ("log",), np.ascontiguousarray(shares), prior)
+
+    def _weight(self, owner: Int64[Array, " moments"], n_queries: int) -> Float64[Array, " moments"]:
+        """How much a moment speaks by its age, counted in moments from its query's newest."""
+        newest = np.zeros(n_queries, dtype=np.int64)
+        np.maximum.at(newest, owner, np.arange(len(owner)))
+        age = newest[owner] - np.arange(len(owner))
+        return np.where(age < self.last, self.decay ** np.minimum(age, 1_000), 0.0)
+
     def _speaking(self, histories: Histories) -> csr_array:
         """(queries, items) how much each item of the last moments speaks; rows of sum 1, or empty."""
         taken, owner = _moments(histories, len(self._popularity))
-        newest = np.zeros(len(histories), dtype=np.int64)
-        np.maximum.at(newest, owner, np.arange(len(owner)))
-        age = newest[owner] - np.arange(len(owner))
-        weight = np.where(age < self.last, self.decay ** np.minimum(age, 1_000), 0)
+        weight = self._weight(owner, len(histories))
         recent = np.flatnonzero(weight > 0)
         place = counted(weight[recent], owner[recent], recent, (len(histories), taken.shape[0]))
         spoken = csr_array(place @ scaled(taken, rows=1 / np.maximum(row_sums(taken), 1e-12)))
@@ -104,12 +126,19 @@ class Markov:
 
 def _moments(histories: Histories, n_items: int) -> tuple[csr_array, Int64[Array, " moments"]]:
     """(moments, n_items) the weights of what was taken at each moment, oldest first; and the query of each."""
-    liked: Bool[Array, " events"] = (histories.items >= 0) & (histories.weights > 0)
-    kept = histories.keep(liked)
-    query = kept.queries
-    new = np.ones(len(query), dtype=bool)
-    if kept.times is not None:
-        new[1:] = (query[1:] != query[:-1]) | (kept.times[1:] != kept.times[:-1])
-    moment = np.cumsum(new) - 1
-    owner = query[new]
-    return counted(kept.weights, moment, kept.items, (len(owner), n_items)), owner
+    moment, owner = _moment_of(histories)
+    liked = moment >= 0
+    return counted(histories.weights[liked], moment[liked], histories.items[liked], (len(owner), n_items)), owner
+
+
+def _moment_of(histories: Histories) -> tuple[Int64[Array, " events"], Int64[Array, " moments"]]:
+    """The moment of each event, -1 for what is no sign of liking; and the query of each moment."""
+    liked = np.flatnonzero((histories.items >= 0) & (histories.weights > 0))
+    query = histories.queries[liked]
+    new = np.ones(len(liked), dtype=bool)
+    if histories.times is not None:
+        times = histories.times[liked]
+        new[1:] = (query[1:] != query[:-1]) | (times[1:] != times[:-1])
+    moment = np.full(len(histories.items), -1, dtype=np.int64)
+    moment[liked] = np.cumsum(new) - 1
+    return moment, query[new]

@@ -9,12 +9,14 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Int64, ItemSquare, Scores
+from gobelin.models._exact import Exact
 from gobelin.models._fitted import remade, state_of
+from gobelin.models._ground import Ground, Scalers, Terms
 from gobelin.models._loom import Loom
 from gobelin.models._transfer import Kernels, Mixture
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
-from gobelin.values import Queries, Train
+from gobelin.values import Contributions, Queries, Train
 
 WEIGHT, TAU = 10.0, 0.5
 """Of a sense that the settings do not name."""
@@ -82,8 +84,10 @@ class Weave:
     _fitted: _Woven | None = field(default=None, init=False, repr=False)
     _loom: Loom | None = field(default=None, init=False, repr=False, compare=False)
     _kernels: Kernels | None = field(default=None, init=False, repr=False, compare=False)
+    _exact: Exact | None = field(default=None, init=False, repr=False, compare=False)
 
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
+        self._exact = None
         loom = self._loom if self._loom is not None and self._loom.train is train else self._dress(train)
         senses = self._senses(train)
         matrix = self._closed(loom, senses, self.head)
@@ -163,6 +167,45 @@ class Weave:
             return told
         mixed = others @ f.weaves
         return csr_array(told + mixed) if isinstance(mixed, csr_array) else told.toarray() + mixed
+
+    def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
+        """Exact shares by event and by sense (see `_exact`). The first one solves the model in float64.
+
+        Memory: up to three solved x solved float64 arrays, kept for the next explanation.
+        """
+        exact = self.exactly(train)
+        shares = exact.shares(exact.told(query.histories), items.astype(np.int64))
+        return Contributions(items, tuple(shares), np.stack(list(shares.values()), axis=2), np.zeros(len(items)))
+
+    def exactly(self, train: Train) -> Exact:
+        """This model in float64; train: what it was fitted on. The last one is kept."""
+        f = self._ready()
+        if self._exact is None or self._exact.ground.train is not train:
+            terms = self._terms(train)
+            kept = f.weaves if isinstance(f.weaves, csr_array) and f.weaves.nnz else None
+            scalers = Scalers.of(train, f.solved, terms)
+            self._exact = Exact.solved(Ground(train, f.solved, terms, scalers), kept)
+        return self._exact
+
+    def _terms(self, train: Train) -> Terms:
+        cold = {sense: self.cold_weight.get(sense, self.default("cold_weight")) for sense in train.table}
+        total = sum(cold.values())
+        return Terms(
+            senses=self._senses(train),
+            user_power=self.user_power,
+            item_power=self.item_power,
+            regularisation=self.regularisation,
+            history_power=self.history_power,
+            head=self.head,
+            log_blend=self.log_blend,
+            fill=self.fill,
+            cold_shares={sense: weight / total for sense, weight in cold.items() if weight},
+            cold_tau=self.cold_tau,
+            cold_ridge=self.cold_ridge,
+            cold_self=self.cold_self,
+            cold_head=self.cold_head,
+            cold_scale=self.cold_scale,
+        )
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         return self.score(Queries.of([[int(i)] for i in items]))

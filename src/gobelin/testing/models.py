@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from gobelin import parts, store
 from gobelin.arrays import Array, Scores
 from gobelin.errors import UserError
-from gobelin.protocols import Embeds, ItemSimilarities, Rates, Recommender, Retrieves
+from gobelin.protocols import Embeds, Explains, ItemSimilarities, Rates, Recommender, Retrieves
 from gobelin.testing import worlds
 from gobelin.values import Features, FeatureTable, Histories, Kind, Queries, Train, Vocabulary, Wish
 
@@ -243,6 +243,29 @@ def check_capabilities(make: Make) -> None:
         _same(ranked.scores, best, "the best by `top` are not the best by `score`")
 
 
+def check_explains(make: Make) -> None:
+    """Shares of a model that explains sum to its scores; an event that is not there has none."""
+    train = _train()
+    model = _fit(make, train)
+    if not isinstance(model, Explains):
+        return
+    every = np.arange(len(train.items), dtype=np.int32)
+    for user in (0, 3):
+        query = train.queries().take(np.array([user]))
+        found = model.explain(query, every, train)
+        assert found.shares.dtype == np.float64, "shares are float64"
+        assert found.shares.shape[1] == len(query.histories.items), "one share for each event of the history"
+        assert set(found.senses) <= {"log", *train.table}, f"senses {found.senses} are neither the log nor of the table"
+        _same(found.scores, model.score(query)[0], "the shares do not sum to the score")
+        some = np.array([5, 2], dtype=np.int32)
+        part = model.explain(query, some, train)
+        np.testing.assert_allclose(part.shares, found.shares[some], rtol=1e-9, atol=1e-12)
+    silent = Queries.of([[]], train.now)
+    nothing = model.explain(silent, every, train)
+    assert nothing.shares.shape[1] == 0, "an empty history has no events to share"
+    _same(nothing.scores, model.score(silent)[0], "an empty history's score is the prior's")
+
+
 def check_beats_chance(make: Make) -> None:
     """On the checkerboard the withheld diagonal comes first: chance finds it once in 21 times."""
     world = worlds.checkerboard(40)
@@ -266,6 +289,7 @@ CHECKS: Mapping[str, Callable[[Make], None]] = {
     "monitor": check_monitor,
     "wish": check_wish,
     "capabilities": check_capabilities,
+    "explains": check_explains,
     "beats chance": check_beats_chance,
 }
 

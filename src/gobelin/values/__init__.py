@@ -1,5 +1,6 @@
 """The values that flow: immutable, self-checking, joined by row numbers inside and by text ids at the edge."""
 
+from gobelin.values.contributions import Contributions
 from gobelin.values.features import Block, Features, FeatureTable
 from gobelin.values.histories import Histories, Kind, Queries, Weighing, Wish
 from gobelin.values.ranked import Ranked
@@ -8,6 +9,7 @@ from gobelin.values.vocabulary import Vocabulary
 
 __all__ = [
     "Block",
+    "Contributions",
     "FeatureTable",
     "Features",
     "Histories",

@@ -155,6 +155,20 @@ class Histories:
             shape=(len(self), n_items),
         )
 
+    def spoken(self) -> Float32[Array, " events"]:
+        """What each event gives to its cell of `matrix()`: its weight where it is the strongest of its pair, else 0.
+
+        Of equals the first one speaks, so the events of a row sum to the row.
+        """
+        out = np.zeros(len(self.items), dtype=np.float32)
+        events = np.flatnonzero((self.items >= 0) & (self.weights > 0))
+        if len(events):
+            pair = self.queries[events] * (int(self.items.max()) + 1) + self.items[events]
+            order = np.lexsort((events, -self.weights[events], pair))
+            first = order[np.concatenate([[True], np.diff(pair[order]) > 0])]
+            out[events[first]] = self.weights[events[first]]
+        return out
+
 
 @dataclass(frozen=True)
 class Wish:

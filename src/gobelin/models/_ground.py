@@ -1,0 +1,180 @@
+"""What the matrices of `weave` are made of, in float64: the log and the senses of solved items, scaled once.
+
+A fit in float32 goes through the loom, which keeps what a search asks for again. This is the same arithmetic in
+float64 for what must be exact: shares of a score, and a fitted model that follows a change.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, diags_array
+
+from gobelin.arrays import Array, Bool, Float32, Float64, Int64
+from gobelin.models._kernel import kernel
+from gobelin.models._loom import filled, nearest_in_log
+from gobelin.values import Features, Train
+
+Rows = Int64[Array, "_"]
+Block = Float64[Array, "_ _"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The settings that a weave's matrices depend on. senses: (a, tau) of the active ones; cold_shares sum to 1."""
+
+    senses: Mapping[str, tuple[float, float]]
+    user_power: float
+    item_power: float
+    regularisation: float
+    history_power: float
+    head: float
+    log_blend: float
+    fill: int
+    cold_shares: Mapping[str, float]
+    cold_tau: float
+    cold_ridge: float
+    cold_self: float
+    cold_head: float
+    cold_scale: float
+
+
+@dataclass(frozen=True)
+class Scalers:
+    """What the data of a fit fixed and a change leaves alone until the next fit.
+
+    people: what a user's events count, d^-b times `factor`; factor: what brings the gram to the trace of X'X.
+    counts: n of each solved item in the powers. centres: means of dense senses over the solved items.
+    lent: unit rows of solved items that lack a sense, from their neighbours in the log; a row of zeros: nothing lent.
+    """
+
+    people: Float64[Array, " users"]
+    factor: float
+    counts: Float64[Array, " solved"]
+    centres: Mapping[str, Float32[Array, " dim"]]
+    lent: Mapping[str, Any]  # (solved, dim) float32 or csr_array
+
+    @classmethod
+    def of(cls, train: Train, solved: Rows, terms: Terms) -> "Scalers":
+        x = train.matrix()[:, solved].astype(np.float64)
+        counts = np.bincount(x.indices, minlength=len(solved)).astype(np.float64)
+        people = person_weight(x, terms.user_power)
+        y = _scaled(x, people, counts, terms.item_power)
+        total = float((y.data**2).sum())
+        factor = float((x.data**2).sum()) / total if total > 0 else 1.0
+        parts = {name: one.take(solved) for name, one in train.table.features.items()}
+        centres = {name: part.mean() for name, part in parts.items() if not part.sparse}
+        lent = {}
+        for name in terms.senses:
+            part = parts[name]
+            if terms.fill and not part.present.all():
+                near = nearest_in_log(x.astype(np.float32), counts.astype(np.float32), terms.fill, part.present)
+                unit = part.unit(centres.get(name))
+                lent[name] = filled(unit, part, near)[0] - unit
+        return cls(people * factor, factor, counts, centres, lent)
+
+
+def person_weight(x: csr_array, user_power: float) -> Float64[Array, " users"]:
+    """d^-b of each user by the sum of their weights on solved items."""
+    return np.asarray(np.maximum(np.asarray(x.sum(axis=1)).ravel(), 1e-9) ** -user_power)
+
+
+def _scaled(
+    x: csr_array, people: Float64[Array, " users"], counts: Float64[Array, " solved"], item_power: float
+) -> csr_array:
+    y = diags_array(np.sqrt(people)) @ x
+    return csr_array(y @ diags_array(np.maximum(counts, 1) ** -item_power) if item_power else y)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One train value seen through scalers. solved: rows of the items that the closed form is solved for."""
+
+    train: Train
+    solved: Rows
+    terms: Terms
+    scalers: Scalers
+
+    @cached_property
+    def rest(self) -> Rows:
+        return np.setdiff1d(np.arange(len(self.train.items), dtype=np.int64), self.solved)
+
+    @cached_property
+    def y(self) -> csr_array:
+        """(users, solved) rows whose gram is the log's part of G."""
+        x = self.train.matrix()[:, self.solved].astype(np.float64)
+        return _scaled(x, self.scalers.people, self.scalers.counts, self.terms.item_power)
+
+    def log(self, rows: Rows, columns: Rows) -> Block:
+        """A block of the log's part of G; rows and columns are places among the solved items."""
+        by_item = self._y_columns
+        return np.asarray((by_item[rows] @ by_item[columns].T).toarray())
+
+    @cached_property
+    def _y_columns(self) -> csr_array:
+        return csr_array(self.y.T.tocsr())
+
+    def kernel(self, sense: str, rows: Rows, columns: Rows) -> Block:
+        """A block of K of an active sense."""
+        unit, present = self._woven_side(sense)
+        return kernel(_dot(unit[rows], unit[columns]), present[rows], present[columns], self.terms.senses[sense][1])
+
+    def sides(self, rows: Rows, columns: Rows) -> Mapping[str, Block]:
+        """The right-hand sides: what each sense and the log say, in units of the log; their sum is G without l I."""
+        out = {"log": self.log(rows, columns)}
+        for sense, (weight, _) in self.terms.senses.items():
+            out[sense] = weight * self.kernel(sense, rows, columns)
+        return out
+
+    def total(self, rows: Rows, columns: Rows, senses: bool) -> Block:
+        """A block of G: the log's part, with the senses where asked for."""
+        block = self.log(rows, columns)
+        if senses:
+            for sense, (weight, _) in self.terms.senses.items():
+                block += weight * self.kernel(sense, rows, columns)
+        return block
+
+    def alike(self, items: Rows, columns: Rows) -> Mapping[str, Block]:
+        """Resemblance of items (rows of the catalogue) to solved places, by sense, as new items are regressed by."""
+        out = {}
+        for sense, share in self.terms.cold_shares.items():
+            unit, present = self._plain_side(sense)
+            near = self.solved[columns]
+            out[sense] = share * kernel(
+                _dot(unit[items], unit[near]), present[items], present[near], self.terms.cold_tau
+            )
+        return out
+
+    @cached_property
+    def _sides(self) -> dict[tuple[str, bool], tuple[Any, Bool[Array, " items"]]]:
+        return {}
+
+    def _plain_side(self, sense: str) -> tuple[Any, Bool[Array, " items"]]:
+        """Unit rows of all items."""
+        if (sense, False) not in self._sides:
+            features: Features = self.train.table[sense]
+            self._sides[sense, False] = _double(features.unit(self.scalers.centres.get(sense))), features.present
+        return self._sides[sense, False]
+
+    def _woven_side(self, sense: str) -> tuple[Any, Bool[Array, " solved"]]:
+        """Unit rows of the solved items, with what is lent to those that lack the sense."""
+        if (sense, True) not in self._sides:
+            unit, present = self._plain_side(sense)
+            unit, present = unit[self.solved], present[self.solved]
+            if sense in self.scalers.lent:
+                lent = _double(self.scalers.lent[sense])
+                unit = csr_array(unit + lent) if isinstance(unit, csr_array) else unit + lent
+                present = present | (np.asarray((abs(lent)).sum(axis=1)).ravel() > 0)
+            self._sides[sense, True] = unit, present
+        return self._sides[sense, True]
+
+
+def _double(values: Any) -> Any:
+    return values.astype(np.float64)
+
+
+def _dot(left: Any, right: Any) -> Block:
+    product = left @ right.T
+    return np.asarray(product.toarray() if isinstance(product, csr_array) else product)
