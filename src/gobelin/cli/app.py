@@ -195,6 +195,7 @@ def recommend(
     ] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Also what the history already has.")] = False,
     at: Annotated[int | None, typer.Option(help="The moment of asking, in Unix seconds.", show_default=False)] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Also the strongest reason of each.")] = False,
     out: Annotated[Path | None, typer.Option(help="A .parquet or .csv file to write.", show_default=False)] = None,
     json: Json = False,
 ) -> None:
@@ -211,11 +212,13 @@ def recommend(
         rows = opened.recommend_many(chosen, k=k, candidates=allowed, include_seen=include_seen, at=at)
     else:
         wish = dict(_equals(one, "--attribute") for one in attribute or [])
-        past = None if history is None else [item.strip() for item in history.split(",") if item.strip()]
+        past = _history(history)
         rows = opened.recommend(
             user=user, history=past, text=text, image=image, attributes=wish or None, k=k,
             candidates=allowed, include_seen=include_seen, at=at,
         )  # fmt: skip
+        if explain:
+            rows["because"] = opened.because(rows["item_id"].tolist(), user=user, history=past, at=at)
     if out is not None:
         _write(rows, out)
         show.out.print(f"{len(rows):,} rows in {out}.")
@@ -228,12 +231,43 @@ def similar(
     run: RunArg,
     item: Annotated[str, typer.Argument(help="An item id.", show_default=False)],
     k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
+    explain: Annotated[bool, typer.Option("--explain", help="Also what each sense adds.")] = False,
     json: Json = False,
 ) -> None:
     """What stands nearest to an item: `gobelin similar runs/first item-0042`."""
     from gobelin.service import Run
 
-    show.frame(Run.open(run).similar(item, k), json_wanted=json)
+    opened = Run.open(run)
+    rows = opened.similar(item, k)
+    if explain:
+        rows["because"] = opened.because(rows["item_id"].tolist(), history=[item])
+    show.frame(rows, json_wanted=json)
+
+
+@app.command()
+def explain(
+    run: RunArg,
+    item: Annotated[str, typer.Argument(help="An item id.", show_default=False)],
+    user: Annotated[str | None, typer.Option(help="Someone of the log.", show_default=False)] = None,
+    history: Annotated[
+        str | None, typer.Option(help="Item ids of a visitor, oldest first, joined by commas.", show_default=False)
+    ] = None,
+    at: Annotated[int | None, typer.Option(help="The moment of asking, in Unix seconds.", show_default=False)] = None,
+    k: Annotated[int, typer.Option("-k", help="Events to show, the strongest first.")] = 10,
+    json: Json = False,
+) -> None:
+    """Why this item for this person: `gobelin explain runs/first --user u0001 item-0042`.
+
+    The score as an exact sum over the person's events and over the senses, and the item's rank without each of them.
+    """
+    from gobelin.cli.answers import show_explanation
+    from gobelin.service import Run
+
+    found = Run.open(run).explain(item, user=user, history=_history(history), at=at)
+    if json:
+        show.as_json(found.as_json())
+    else:
+        show_explanation(found, k)
 
 
 @app.command()
@@ -299,6 +333,10 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 def _command() -> str:
     return shlex.join(["gobelin", *sys.argv[1:]])
+
+
+def _history(text: str | None) -> list[str] | None:
+    return None if text is None else [item.strip() for item in text.split(",") if item.strip()]
 
 
 def _lines(path: Path) -> list[str]:

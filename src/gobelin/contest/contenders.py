@@ -50,9 +50,8 @@ def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Con
     if not baselines:
         return out
     if recipe.ablations and senses and _reads_senses(spec.part):
-        for fewer in _fewer(table):
-            name = f"{recipe.name} ({' + '.join(fewer) or 'log'})"
-            out.append(replace(chosen, name=name, role="ablation", senses=fewer))
+        for name, fewer in fewer_senses(table).items():
+            out.append(replace(chosen, name=f"{recipe.name} ({name})", role="ablation", senses=fewer))
     for name, base in recipe.baselines.items():
         settings = base.settings
         each = settings.pop("each_sense", False)
@@ -68,15 +67,21 @@ def _reads_senses(part: str) -> bool:
     return any(knob.sense for knob in parts.knobs(parts.find("models", part).load(), ["any"]))
 
 
-def _fewer(table: FeatureTable) -> list[tuple[str, ...]]:
-    """The log alone, each sense alone, and all that is read from media where there is something else as well."""
-    senses = tuple(table)
-    sets: list[tuple[str, ...]] = [()]
-    if len(senses) > 1:
-        sets += [(sense,) for sense in senses]
-        media = tuple(s for s in senses if table[s].modality in MEDIA)
-        if 1 < len(media) < len(senses):
-            sets.append(media)
+def fewer_senses(table: FeatureTable) -> dict[str, tuple[str, ...]]:
+    """By name the senses of each ablation: the log alone, one modality alone, and all media where there is more.
+
+    Two encoders of one modality stand and fall together: what they add to each other is no question of the data.
+    """
+    by_modality: dict[str, tuple[str, ...]] = {}
+    for sense in table:
+        modality = table[sense].modality
+        by_modality[modality] = (*by_modality.get(modality, ()), sense)
+    sets: dict[str, tuple[str, ...]] = {"log": ()}
+    if len(by_modality) > 1:
+        sets |= by_modality
+        media = [modality for modality in by_modality if modality in MEDIA]
+        if 1 < len(media) < len(by_modality):
+            sets[" + ".join(media)] = tuple(s for s in table if table[s].modality in media)
     return sets
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gobelin.contest.bench import Bench, Exam
-from gobelin.contest.contenders import Found
+from gobelin.contest.contenders import Found, fewer_senses
 from gobelin.data.dataset import Dataset
 from gobelin.data.split import Pairs, Split
 from gobelin.evaluation import metrics, slices, statistics
@@ -175,11 +175,10 @@ def _comparisons(trial: Trial) -> list[dict[str, Any]]:
         return []
     per_user = {n: j.answers.per_user for n, j in trial.judged.items() if j.answers is not None}
     pairs = [(trial.recipe.name, other) for other in per_user if other != trial.recipe.name]
-    full = trial.chosen.found.contender.senses
-    by_senses = {j.found.contender.senses: n for n, j in trial.judged.items() if j.found.contender.role == "ablation"}
-    media = next((s for s in by_senses if 1 < len(s) < len(full)), None)
-    if media is not None:  # what each sense adds to the other: text + image against text, against image
-        pairs += [(by_senses[media], by_senses[(sense,)]) for sense in media if (sense,) in by_senses]
+    for fewer in fewer_senses(trial.bench.train.table):
+        media, less = f"{trial.recipe.name} ({fewer})", [f"{trial.recipe.name} ({one})" for one in fewer.split(" + ")]
+        if len(less) > 1:  # what each modality adds to the others: text + image against text, against image
+            pairs += [(media, one) for one in less if media in per_user and one in per_user]
     n = trial.recipe.report.resamples
     wanted = [f"recall@{SHOWN}", f"ndcg@{SHOWN}"]
     return statistics.comparisons(per_user, pairs, wanted, _rng(trial), resamples=n) if pairs else []

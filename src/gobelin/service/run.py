@@ -18,6 +18,7 @@ from gobelin.features.wish import wish_vectors
 from gobelin.protocols import ItemSimilarities
 from gobelin.service import wishes
 from gobelin.service.served import Served, load_model
+from gobelin.service.why import Explanation, because, explain
 from gobelin.values import Histories, Queries, Ranked, Wish
 from gobelin.values.vocabulary import tie_hash
 
@@ -65,18 +66,10 @@ class Run:
         or beside a history. candidates: only these items; include_seen: also what the history already likes;
         at: the moment of asking (Unix seconds). An empty history without a wish gets the popular items.
         """
-        s = self.served
-        if user is not None and history is not None:
-            raise UserError("Both a user and a history were given.", "one of the two.", "leave one out.")
         wish = self._wish(text, image, attributes)
         if user is None and history is None and wish is None:
             raise UserError("Nothing was asked.", "a user, a history or a wish.", "e.g. --user ID or --text WORDS.")
-        if user is not None:
-            row = np.array([s.users.row(user, "user")], dtype=np.int32)
-            queries = self._of_users(row, at)
-        else:
-            items = [s.items.row(item) for item in history or ()]
-            queries = Queries.of([items], self._now(at))
+        queries = self._query(user, history, at)
         queries = Queries(queries.users, queries.histories, queries.now, wish)
         ranked = self._rank(queries, k, self._candidates(candidates), include_seen)
         return self._frame(ranked)
@@ -129,6 +122,45 @@ class Run:
         scores = s.model.similarities(row)
         mask = csr_array((np.ones(1, dtype=np.float32), ([0], row)), shape=(1, len(s.items)))
         return self._frame(ranking.rank(scores, min(k, len(s.items)), ties=self._ties, mask=mask))
+
+    def explain(
+        self,
+        item: str,
+        *,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        include_seen: bool = False,
+        at: int | None = None,
+    ) -> Explanation:
+        """Why an item scores what it scores for someone: exact shares by event and by sense, and its rank without them.
+
+        user: someone of the log; history: item ids of a visitor. The rank is among what `recommend` could show; at:
+        as there. Raises UserError where the model does not take its scores apart.
+        """
+        query, row = self._query(user, history, at), self.served.items.row(item)
+        hidden = np.zeros(len(self.served.items), dtype=bool)
+        if not include_seen:
+            hidden[_seen(query.histories, len(hidden)).indices] = True
+        return explain(self.served, query, row, mask=hidden, ties=self._ties, prior=self._prior)
+
+    def because(
+        self,
+        items: Sequence[str],
+        *,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        at: int | None = None,
+    ) -> list[str]:
+        """For each item the strongest reason in a line: the event that adds most, and what each sense adds."""
+        return because(self.served, self._query(user, history, at), [self.served.items.row(item) for item in items])
+
+    def _query(self, user: str | None, history: Sequence[str] | None, at: int | None) -> Queries:
+        s = self.served
+        if user is not None and history is not None:
+            raise UserError("Both a user and a history were given.", "one of the two.", "leave one out.")
+        if user is not None:
+            return self._of_users(np.array([s.users.row(user, "user")], dtype=np.int32), at)
+        return Queries.of([[s.items.row(item) for item in history or ()]], self._now(at))
 
     def _of_users(self, rows: Int32[Array, " rows"], at: int | None) -> Queries:
         s = self.served

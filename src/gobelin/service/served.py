@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ class Served:
     encoders: Mapping[str, Any]
     now: int | None
     seed: int
+
+    @cached_property
+    def train(self) -> Train:
+        """What the model was fitted on."""
+        met = np.zeros(len(self.items), dtype=bool)
+        met[self.histories.items[self.histories.items >= 0]] = True
+        return Train(self.users, self.items, self.histories, self.table, ~met, self.now)
 
 
 def save_model(

@@ -1,0 +1,25 @@
+"""How answers about one person and one item are shown."""
+
+from gobelin.cli import show
+from gobelin.service.why import Explanation
+
+
+def show_explanation(found: Explanation, k: int) -> None:
+    """Shares as parts of the summed sizes: what speaks against the item is negative."""
+    said = found.as_json()
+    show.out.print(f"{found.title} ({found.item_id}): rank {found.rank:,}, score {found.score:.4f}")
+    show.out.print()
+    size = sum(abs(sense["share"]) for sense in said["senses"]) + abs(found.prior) or 1.0
+    rows = [[one["sense"], f"{one['share'] / size:.0%}", f"{one['rank_without']:,}"] for one in said["senses"]]
+    if found.prior:
+        rows.append(["popularity", f"{found.prior / size:.0%}", ""])
+    show.table(["through", "share", "rank without it"], rows)
+    show.out.print()
+    if not said["events"]:
+        show.out.print("The history is empty: what is popular answers.")
+        return
+    events = []
+    for one in said["events"][:k]:
+        without = "" if one["rank_without"] is None else f"{one['rank_without']:,}"
+        events.append([one["title"], one["kind"], one["time"] or "", f"{one['share'] / size:.0%}", without])
+    show.table(["because of", "event", "at", "share", "rank without it"], events, numeric=3)
