@@ -166,6 +166,51 @@ def test_a_question_that_cannot_be_answered_says_so(run, ask, error) -> None:
         run.recommend(**ask)
 
 
+def test_why_an_item_is_recommended_sums_to_its_score_and_its_rank(run) -> None:
+    user = run.served.users[3]
+    listed = run.recommend(user=user, k=3)
+    for place, item in enumerate(listed["item_id"]):
+        found = run.explain(item, user=user)
+        assert found.rank == place + 1
+        assert found.score == pytest.approx(listed["score"][place], rel=1e-3)
+        assert found.prior + found.events["share"].sum() == pytest.approx(found.score, rel=1e-9)
+        assert found.senses["share"].sum() == pytest.approx(found.score, rel=1e-9)
+        assert set(found.senses["sense"]) == {"log", "text", "attributes"}
+        assert (found.events["rank_without"].dropna() >= 1).all()
+        json.dumps(found.as_json())
+    assert len(run.because(list(listed["item_id"]), user=user)) == 3
+
+
+def test_the_planted_reason_is_the_strongest(run, shop) -> None:
+    truth = demo.build(items=160, people=220, seed=0)
+    row = {item.item_id: place for place, item in enumerate(truth.items)}
+    right = []
+    for user in list(run.served.users)[:60]:
+        item = run.recommend(user=user, k=1)["item_id"][0]
+        events = run.explain(item, user=user).events
+        shares = events.groupby("item_id")["share"].sum()
+        planted = truth.reason(row[item], [row[i] for i in shares.index])
+        if planted.both or planted.theme:  # this recipe reads no pictures
+            right.append(row[shares.idxmax()] in {*planted.both, *planted.theme, *planted.look, *planted.product})
+    assert len(right) > 30 and np.mean(right) >= 0.95
+
+
+def test_an_empty_history_is_explained_by_what_is_popular(run) -> None:
+    found = run.explain(run.served.items[0], history=[])
+    assert not len(found.events) and found.score == 0
+    assert run.because([run.served.items[0]], history=[]) == ["popular"]
+
+
+def test_interests_name_what_a_person_takes_more_than_others_with_evidence(run) -> None:
+    user = run.served.users[3]
+    found = run.interests(user=user, k=2)
+    took = set(run.explain(run.served.items[0], user=user).events["item_id"])
+    assert {"text", "attributes", "fused"} == set(found["by"]) and (found["yours"] > found["everyone"]).all()
+    assert all(set(evidence) <= took and evidence for evidence in found["evidence"])
+    assert found.groupby("by").size().max() == 2
+    assert not len(run.interests(history=[]))
+
+
 def test_without_a_test_part_it_tunes_and_fits_and_says_no_figure(shop, tmp_path) -> None:
     made = gb.run(shop, tmp_path / "all", settings=RECIPE, split="none", baselines=False)
     assert made.report["models"]["weave"]["metrics"] == {}

@@ -73,6 +73,13 @@ class Learned(Protocol):
     def from_state(cls, state: State) -> Self: ...
 
 
+@runtime_checkable
+class Named(Protocol):
+    """An encoder whose dimensions have names that people can read ("colour = black")."""
+
+    def names(self) -> Sequence[str]: ...
+
+
 Monitor = Callable[["Recommender"], float]
 """Handed down by whoever holds validation data: the higher the better. A model imports no metric."""
 

@@ -1,5 +1,7 @@
 """How answers about one person and one item are shown."""
 
+import pandas as pd
+
 from gobelin.cli import show
 from gobelin.service.why import Explanation
 
@@ -23,3 +25,21 @@ def show_explanation(found: Explanation, k: int) -> None:
         without = "" if one["rank_without"] is None else f"{one['rank_without']:,}"
         events.append([one["title"], one["kind"], one["time"] or "", f"{one['share'] / size:.0%}", without])
     show.table(["because of", "event", "at", "share", "rank without it"], events, numeric=3)
+
+
+def show_interests(found: pd.DataFrame) -> None:
+    if not len(found):
+        show.out.print("The history says nothing that everyone's does not.")
+        return
+    rows = [
+        [
+            one["by"],
+            one["interest"],
+            f"{one['yours']:.0%}",
+            f"{one['everyone']:.0%}",
+            f"{one['strength']:.1f}",
+            ", ".join(one["evidence"]),
+        ]
+        for one in found.to_dict(orient="records")
+    ]
+    show.table(["by", "interest", "yours", "everyone", "strength", "evidence"], rows, numeric=2)

@@ -335,6 +335,32 @@ def _command() -> str:
     return shlex.join(["gobelin", *sys.argv[1:]])
 
 
+@app.command()
+def interests(
+    run: RunArg,
+    user: Annotated[str | None, typer.Option(help="Someone of the log.", show_default=False)] = None,
+    history: Annotated[
+        str | None, typer.Option(help="Item ids of a visitor, oldest first, joined by commas.", show_default=False)
+    ] = None,
+    at: Annotated[int | None, typer.Option(help="The moment of asking, in Unix seconds.", show_default=False)] = None,
+    k: Annotated[int, typer.Option("-k", help="The strongest so many of each kind.")] = 3,
+    json: Json = False,
+) -> None:
+    """What someone is interested in, with its evidence: `gobelin interests runs/first --user u0001`.
+
+    Values of columns, words, and groups of like items by text, by picture and by all together; what stands in the
+    history more often than among everyone.
+    """
+    from gobelin.cli.answers import show_interests
+    from gobelin.service import Run
+
+    found = Run.open(run).interests(user=user, history=_history(history), at=at, k=k)
+    if json:
+        show.frame(found, json_wanted=True)
+    else:
+        show_interests(found)
+
+
 def _history(text: str | None) -> list[str] | None:
     return None if text is None else [item.strip() for item in text.split(",") if item.strip()]
 

@@ -44,10 +44,9 @@ class Words:
         """Number of words; None before `fit`."""
         return None if self._vocabulary is None else len(self._vocabulary)
 
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """The word of each column."""
-        return self._vocabulary or ()
+    def names(self) -> list[str]:
+        """The word that each dimension stands for."""
+        return list(self._vocabulary or ())
 
     def fit(self, contents: Iterable[Content], rng: np.random.Generator) -> Self:
         # CountVectorizer keeps the most frequent words of a corpus in one streamed pass over it

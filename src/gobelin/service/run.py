@@ -17,6 +17,7 @@ from gobelin.errors import UserError
 from gobelin.features.wish import wish_vectors
 from gobelin.protocols import ItemSimilarities
 from gobelin.service import wishes
+from gobelin.service.interests import interests
 from gobelin.service.served import Served, load_model
 from gobelin.service.why import Explanation, because, explain
 from gobelin.values import Histories, Queries, Ranked, Wish
@@ -153,6 +154,17 @@ class Run:
     ) -> list[str]:
         """For each item the strongest reason in a line: the event that adds most, and what each sense adds."""
         return because(self.served, self._query(user, history, at), [self.served.items.row(item) for item in items])
+
+    def interests(
+        self,
+        *,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        k: int = 3,
+        at: int | None = None,
+    ) -> pd.DataFrame:
+        """What someone is interested in, strongest first, with evidence: see `service.interests`."""
+        return interests(self.served, self._query(user, history, at).histories, k)
 
     def _query(self, user: str | None, history: Sequence[str] | None, at: int | None) -> Queries:
         s = self.served

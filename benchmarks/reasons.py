@@ -1,0 +1,111 @@
+"""Explanations and interests against the truth: of a run on the demo shop, the planted one; of any run, the sums.
+
+    gobelin demo shop && gobelin run shop --out runs/demo --split random
+    python benchmarks/reasons.py runs/demo --demo
+    gobelin run ../shared/data/hm_week --split random --no-baselines --out runs/week
+    python benchmarks/reasons.py runs/week
+
+For 200 random pairs of a person and an item: the largest relative gap between the float64 score and the sums of its
+shares by event and by sense. With --demo, for 200 people and their first recommendation: how often the strongest event
+is a planted reason; and for everyone with three items or more, how often the strongest interest by text, by picture
+and fused has the theme or look of a planted taste.
+"""
+
+import argparse
+
+import numpy as np
+
+from gobelin.demo import build
+from gobelin.service import Run
+from gobelin.service.interests import every_mark, surprise
+
+PAIRS = 200
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("--demo", action="store_true", help="the run is of `gobelin demo` at its usual size and seed 0")
+    args = parser.parse_args()
+    run = Run.open(args.run)
+    sums(run)
+    if args.demo:
+        reasons(run)
+        interests(run)
+
+
+def sums(run: Run) -> None:
+    s, rng = run.served, np.random.default_rng(0)
+    exact = s.model.exactly(s.train)  # type: ignore[attr-defined]
+    worst = {"events": 0.0, "senses": 0.0, "float32 score": 0.0}
+    for user in rng.integers(0, len(s.users), PAIRS):
+        item = rng.integers(0, len(s.items), 1).astype(np.int32)
+        query = s.train.queries().take(np.array([user]))
+        told = exact.told(query.histories).sum(axis=0)
+        place = np.searchsorted(exact.ground.solved, item[0])
+        if place < len(exact.ground.solved) and exact.ground.solved[place] == item[0]:
+            score = float(told @ exact.matrix[:, place])
+        else:
+            mixture = exact.mixture(item.astype(np.int64))[0]
+            score = float(exact.ground.terms.cold_scale * (told @ exact.base @ mixture))
+        found = s.model.explain(query, item, s.train)  # type: ignore[attr-defined]
+        size = max(float(np.abs(found.shares).sum()), 1e-300)
+        worst["events"] = max(worst["events"], abs(found.by_event.sum() - score) / size)
+        worst["senses"] = max(worst["senses"], abs(found.by_sense.sum() - score) / size)
+        single = float(s.model.score(query, item)[0, 0])
+        worst["float32 score"] = max(worst["float32 score"], abs(single - score) / size)
+    for name, gap in worst.items():
+        print(f"largest gap of {PAIRS} pairs, relative to the shares' size, {name}: {gap:.2e}")
+
+
+def reasons(run: Run) -> None:
+    shop, s, rng = build(), run.served, np.random.default_rng(0)
+    row = {item.item_id: place for place, item in enumerate(shop.items)}
+    any_reason = both_first = with_both = asked = 0
+    for user in rng.permutation(len(s.users))[:PAIRS]:
+        name = s.users[int(user)]
+        item = run.recommend(user=name, k=1)["item_id"][0]
+        events = run.explain(item, user=name).events
+        shares = events.groupby("item_id")["share"].sum()
+        planted = shop.reason(row[item], [row[i] for i in shares.index])
+        strongest = row[str(shares.idxmax())]
+        if not (planted.both or planted.theme or planted.look or planted.product):
+            continue
+        asked += 1
+        any_reason += strongest in {*planted.both, *planted.theme, *planted.look, *planted.product}
+        if planted.both:
+            with_both += 1
+            both_first += strongest in {*planted.both, *planted.product}
+    print(f"strongest event shares theme, look or product: {any_reason} of {asked}")
+    print(f"strongest event shares theme and look, where one does: {both_first} of {with_both}")
+
+
+def interests(run: Run) -> None:
+    shop, s = build(), run.served
+    row = {item.item_id: place for place, item in enumerate(shop.items)}
+    place = np.array([row[item] for item in s.items])
+    person = {one.user_id: one for one in shop.people}
+    spoken = s.histories.spoken().astype(np.float64)
+    everyone = np.bincount(np.maximum(s.histories.items, 0), spoken, len(s.items))
+    took = s.histories.matrix(len(s.items)).astype(np.float64)
+    truths = {"text": (shop.themes, 0), "image": (shop.looks, 1), "fused": (shop.themes, 0), "fused ": (shop.looks, 1)}
+    groups = {marks.by: marks for marks in every_mark(s)}
+    for by, (truth, which) in truths.items():
+        marks = groups[by.strip()]
+        told = [np.bincount(truth[place[np.flatnonzero(marks.has[:, [g]].toarray())]]).argmax() for g in
+                range(marks.has.shape[1])]  # fmt: skip
+        right = asked = 0
+        for user in range(len(s.users)):
+            mine = took[[user]].toarray().ravel()
+            if np.count_nonzero(mine) < 3:
+                continue
+            strength = surprise(marks.has, mine, everyone)[0]
+            tastes = {taste[which] for taste in person[s.users[user]].tastes}
+            asked += 1
+            right += strength.max() > 0 and told[int(strength.argmax())] in tastes
+        what = ("theme", "look")[which]
+        print(f"strongest interest by {by.strip()} has a planted {what}: {right / asked:.3f} of {asked}")
+
+
+if __name__ == "__main__":
+    main()
