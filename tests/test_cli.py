@@ -77,6 +77,17 @@ def test_encode_writes_vectors_that_a_data_set_can_use(place) -> None:
     assert json.loads(done.stdout)["text"]["present"] == len(frame)
 
 
+def test_import_prints_a_table_or_data(place) -> None:
+    source = place / "toy.inter"
+    source.write_text("user_id:token\titem_id:token\trating:float\nu\t007\t5\nu\t8\n", encoding="utf-8")
+    done = ask(place, "import", "recbole", str(source), str(place / "toy"))
+    assert done.returncode == 0, done.stderr
+    assert "lines with another number of columns" in done.stdout
+    assert "Next: gobelin check" in done.stdout
+    told = json.loads(ask(place, "import", "recbole", str(source), str(place / "toy"), "--json").stdout)
+    assert told["written"] == {"interactions": 1, "items": 1, "people in the log": 1}
+
+
 def test_parts_and_models_are_listed(place) -> None:
     told = json.loads(ask(place, "parts", "models", "--json").stdout)
     assert {"weave", "ease", "popularity"} <= {part["name"] for part in told["models"]}
@@ -88,6 +99,9 @@ def test_parts_and_models_are_listed(place) -> None:
     ("words", "said"),
     [
         (["check", "nowhere"], "nowhere"),
+        (["import", "reckbole", "SHOP", "x"], "Did you mean 'recbole'"),
+        (["import", "recbole", "SHOP", "x"], "no file NAME.inter"),
+        (["import", "recbole", "SHOP", "x", "--pictures"], "has no setting 'pictures'"),
         (["run", "SHOP", "--out", "x", "--recipe", "weve"], "Did you mean 'weave'"),
         (["run", "SHOP", "--out", "x", "--set", "tune.trails=3"], "Did you mean 'trials'"),
         (["run", "SHOP", "--out", "x", "--split", "tmie"], "tmie"),
@@ -122,4 +136,4 @@ def test_a_mistake_with_json_is_data(place) -> None:
 def test_every_command_teaches_by_an_example() -> None:
     for command in app.registered_commands:
         assert command.callback is not None
-        assert f"gobelin {command.callback.__name__}" in (command.callback.__doc__ or "")
+        assert f"gobelin {command.name or command.callback.__name__}" in (command.callback.__doc__ or "")

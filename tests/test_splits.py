@@ -170,6 +170,15 @@ def test_given_follows_the_column_and_a_pair_in_several_parts_belongs_to_the_fir
     assert split.counts["test_pairs_already_in_history"] == 2
 
 
+def test_lists_of_the_test_may_show_validation_where_only_train_is_masked() -> None:
+    rows = [("u", "a", "train"), ("u", "b", "validation"), ("u", "c", "test")]
+    dataset = dataset_of(rows, "user_id item_id split")
+    both, train = (make_split(dataset, "given", mask=mask) for mask in ("train+validation", "train"))
+    assert both.mask("test").toarray().tolist() == [[1, 1, 0]] and train.mask("test").toarray().tolist() == [[1, 0, 0]]
+    assert both.mask("validation").toarray().tolist() == train.mask("validation").toarray().tolist() == [[1, 0, 0]]
+    assert train.refit().mask("test").toarray().tolist() == [[1, 1, 0]]  # what a history holds is never shown
+
+
 def test_none_keeps_no_test_and_asks_a_tenth_of_each_user() -> None:
     split = make_split(dataset_of([*block(3, 20), ("one", "i0", 0, "purchase")]), "none")
     assert len(split.test) == 0 and len(split.validation) == 6 and len(split.train) == 55

@@ -20,6 +20,7 @@ _WHERE = {
     "Run": "gobelin.service",
     "check": "gobelin.data.health",
     "compare": "gobelin.comparison",
+    "import_dataset": "gobelin.importers",
     "run": "gobelin.experiment",
 }
 __all__ = [*_WHERE, "__version__"]
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gobelin.data.health import check
     from gobelin.errors import GobelinError
     from gobelin.experiment import run
+    from gobelin.importers import import_dataset
     from gobelin.service import Run
 
 

@@ -112,7 +112,8 @@ def contest(
         data, cleaned = clean(data, recipe.clean)
         health = {**check(data, deep=False).as_json(), "cleaned": dict(cleaned)}
     with meter.step("split"):
-        split = make_split(data, None if recipe.split.kind == "auto" else recipe.split.kind, seed, recipe.split.core)
+        asked_split = recipe.split
+        split = make_split(data, asked_split.kind, seed, asked_split.core, asked_split.mask)
     with meter.step("encode"):
         woven = encode(data, recipe, train_rows=split.rows[split.cold == 0], workers=workers, progress=tell)
     bench = Bench(split, split.train_value(_dropped(woven.table, drop, seed).take(split.rows)))

@@ -25,6 +25,7 @@ from gobelin.errors import RecipeError, UnknownName, nearest
 KINDS = {
     "encoders": "content to vectors",
     "models": "recommenders",
+    "importers": "data in another format to a dataset folder",
 }
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gobelin import parts
 from gobelin.data.cleaning import CleaningRules
+from gobelin.data.split import Mask
 from gobelin.errors import RecipeError, UnknownName, nearest
 
 DEFAULT = "weave"
@@ -37,10 +38,15 @@ class _Table(BaseModel):
 
 
 class SplitSpec(_Table):
-    """kind: "auto" is time with timestamps, random without. core: smallest number of positives (random, cold-items)."""
+    """kind: "auto" is time with timestamps, random without. core: smallest number of positives (random, cold-items).
+
+    mask: what a list of the test may not show, beside which figures can stand: RecBole masks train and validation,
+    MMRec train alone.
+    """
 
     kind: Literal["auto", "time", "random", "leave-last", "cold-items", "given", "none"] = "auto"
     core: int = Field(default=5, ge=1)
+    mask: Mask = "train+validation"
 
 
 class TuneSpec(_Table):

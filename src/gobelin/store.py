@@ -47,7 +47,7 @@ def publish(target: Path, kind: str) -> Iterator[Path]:
         raise StoreError(
             f"{target} could not be written: {wrong.strerror or wrong}.",
             "a place with room and leave to write.",
-            "free some space or name another --out; nothing was left half-written.",
+            "free some space or name another folder; nothing was left half-written.",
         ) from wrong
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -91,6 +91,35 @@ def check(
         show_health(health)
 
 
+@app.command("import")
+def import_(
+    format: Annotated[str, typer.Argument(help="recbole, mmrec, movielens or amazon.", show_default=False)],
+    source: Annotated[Path, typer.Argument(help="The folder or file in that format.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="The dataset folder to write.", show_default=False)],
+    pictures: Annotated[bool, typer.Option("--pictures", help="Fetch the pictures that it names (amazon).")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the importer, key=value. May be repeated.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a data set in another format a dataset folder: `gobelin import movielens ml-latest-small films`.
+
+    Prints what was read, written and left out, and why. `gobelin parts importers` lists the formats and their settings.
+    """
+    from gobelin.cli.importing import show_import
+    from gobelin.importers import import_dataset
+
+    settings: dict[str, Any] = dict(_equals(one, "--set") for one in set_ or [])
+    if pictures:
+        settings["pictures"] = True
+    with show.progress() as tell:
+        done = import_dataset(format, source, folder, settings, tell)
+    if json:
+        show.as_json(done.as_json())
+    else:
+        show_import(done)
+
+
 @app.command()
 def run(
     dataset: DatasetArg,
@@ -300,7 +329,9 @@ def encode(
 
 @app.command()
 def parts(
-    kind: Annotated[str | None, typer.Argument(help="encoders, models or recipes.", show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="encoders, models, importers or recipes.", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the parts that a recipe can name, with their settings: `gobelin parts models`."""

@@ -67,7 +67,7 @@ class Bench:
         """The users with a held-out pair, asking with their train history.
 
         among: which items are candidates; restrict: which of the held-out pairs count (of those among them).
-        Train positives are masked, and at test the validation pairs as well.
+        Train positives are masked, and at test the validation pairs as well unless the split says otherwise.
         """
         pairs = self.split.pairs(part)
         shape = len(self.train.users), len(self.train.items)

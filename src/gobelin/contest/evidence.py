@@ -100,6 +100,7 @@ def report(trial: Trial) -> dict[str, Any]:
             "validation": len(split.validation),
             "test": len(split.test),
             "core": split.core,
+            "mask": split.mask_at_test,
             "counts": {name: int(n) for name, n in split.counts.items()},
         },
         "models": {name: _model(trial, judged) for name, judged in trial.judged.items()},

@@ -203,7 +203,7 @@ def _read_csv(path: Path) -> Table:
             f"{len(names)} columns in every row, as in its first line.",
             "correct that row; a value that holds a comma or a line break needs double quotes around it.",
         ) from wrong
-    columns = {name: _trim(table.column(place)) for place, name in enumerate(names) if name}
+    columns = {name: trimmed(table.column(place)) for place, name in enumerate(names) if name}
     return Table(path.name, columns, table.num_rows)
 
 
@@ -257,7 +257,7 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pa.chunked_array([pa.nulls(len(column), pa.string())])
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         joined = ["|".join(str(one) for one in row if one is not None) if row else None for row in column.to_pylist()]
-        return _trim(pa.chunked_array([pa.array(joined, pa.string())]))
+        return trimmed(pa.chunked_array([pa.array(joined, pa.string())]))
     if pa.types.is_floating(kind):
         values = _floats(column.cast(pa.float64()))
         known = values[np.isfinite(values)]
@@ -268,10 +268,11 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
             column = pc.if_else(missing, None, column)
     if pa.types.is_struct(kind) or pa.types.is_map(kind) or pa.types.is_binary(kind):
         column = pa.chunked_array([pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())])
-    return _trim(column.cast(pa.string()))
+    return trimmed(column.cast(pa.string()))
 
 
-def _trim(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts without space around them; null where nothing is left."""
     if len(column) == 0:
         return pa.chunked_array([pa.array([], pa.string())])
     text = pc.utf8_trim_whitespace(column)

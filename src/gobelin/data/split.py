@@ -15,6 +15,8 @@ from gobelin.values import FeatureTable, Histories, Queries, Train, Vocabulary
 WARM, COLD_VALIDATION, COLD_TEST, COLD_ELSE = 0, 1, 2, 3
 
 Part = Literal["validation", "test"]
+Mask = Literal["train+validation", "train"]
+"""What a list of the test may not show. RecBole masks what was held out for validation as well, MMRec does not."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Split:
     cold: 0 warm; 1, 2 cold in validation, in test by design (`cold-items`); 3 no train event that counts as a sign of
     liking, for another reason. now, later: the moments at which train and validation end, in Unix seconds.
     counts: sizes, everything dropped and why. positive: the rule for liking. core: 0 where there is none.
+    mask_at_test: see `seen`.
     """
 
     kind: str
@@ -86,6 +89,7 @@ class Split:
     now: int | None
     later: int | None
     positive: str
+    mask_at_test: Mask = "train+validation"
 
     @cached_property
     def histories(self) -> Histories:
@@ -112,11 +116,12 @@ class Split:
         return Queries(users, self.histories.take(users), self.now)
 
     def seen(self, part: Part) -> Pairs:
-        """What a list of the part may not show: pairs of train, at test those of validation too."""
-        return self.train_pairs if part == "validation" else self.train_pairs.joined(self.validation)
+        """What a list of the part may not show: pairs of train, at test those of validation too (`mask_at_test`)."""
+        only_train = part == "validation" or self.mask_at_test == "train"
+        return self.train_pairs if only_train else self.train_pairs.joined(self.validation)
 
     def mask(self, part: Part) -> csr_array:
-        """(queries of the part, items) 1 where the user already liked the item: train, at test validation too."""
+        """(queries of the part, items) 1 where the user already liked the item, as `seen` says."""
         return self.seen(part).matrix(len(self.users), len(self.items))[self.pairs(part).askers()]
 
     def targets(self, part: Part) -> csr_array:

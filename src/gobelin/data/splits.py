@@ -13,7 +13,7 @@ from gobelin.arrays import Array, Bool, Int8, Int64
 from gobelin.data.cut import LEAVES, TEST, TRAIN, VALIDATION, Plan, Pool, carry_out, pool_of
 from gobelin.data.dataset import Dataset
 from gobelin.data.notes import several
-from gobelin.data.split import COLD_TEST, COLD_VALIDATION, Pairs, Split
+from gobelin.data.split import COLD_TEST, COLD_VALIDATION, Mask, Pairs, Split
 from gobelin.errors import SplitError, UnknownName, nearest
 from gobelin.values.vocabulary import tie_hash
 
@@ -27,10 +27,13 @@ DISTINCT_RATINGS = 3
 """Ratings with fewer different values than this are no scale to predict."""
 
 
-def make_split(dataset: Dataset, kind: str | None = None, seed: int = 0, core: int = 5) -> Split:
+def make_split(
+    dataset: Dataset, kind: str | None = None, seed: int = 0, core: int = 5, mask: Mask = "train+validation"
+) -> Split:
     """The split of that kind (one of KINDS); None or "auto": `time` where the log has times, else `random`.
 
     core: every user and item keeps at least so many positive pairs, in `random` and `cold-items`; the others have none.
+    mask: what a list of the test may not show; "train" for figures that are to stand beside MMRec's.
     Raises SplitError where a part would be empty, UnknownName for another kind.
     """
     if kind in (None, "auto"):
@@ -50,7 +53,7 @@ def make_split(dataset: Dataset, kind: str | None = None, seed: int = 0, core: i
         )
     plan = _MAKERS[kind](pool, seed, core)
     used = core if kind in CORED else 0
-    split = carry_out(dataset, pool, plan, kind, seed, used)
+    split = replace(carry_out(dataset, pool, plan, kind, seed, used), mask_at_test=mask)
     _refuse_empty(split, used)
     return split
 

@@ -34,6 +34,8 @@ def asked(known: Facts) -> View:
         rows.append(("Time", f"{words.day(data['first'])} to {words.day(data['last'])}"))
     if kind:
         rows.append(("Held out", f"{kind.capitalize()}. {words.SPLITS.get(kind, 'A split of its own kind.')}"))
+    if split.get("mask") == "train":
+        rows.append(("Lists of the test", "May show what was held out for validation, as MMRec's do."))
     parts = [f"{words.count(v)} for {w}" for k, w in
              (("train", "learning"), ("validation", "validation"), ("test", "the test"))
              if (v := number(split.get(k)))]  # fmt: skip
