@@ -211,6 +211,13 @@ def test_interests_name_what_a_person_takes_more_than_others_with_evidence(run) 
     assert not len(run.interests(history=[]))
 
 
+def test_ablations_can_be_named(shop, tmp_path) -> None:
+    found = gb.run(shop, tmp_path / "run", settings=RECIPE | {"ablations": ["log"], "baselines": {}}, final=False)
+    assert set(found.report["models"]) == {"weave", "weave (log)"}
+    with pytest.raises(RecipeError, match=r"'lgo'.*log"):
+        gb.run(shop, tmp_path / "run", settings=RECIPE | {"ablations": ["lgo"]}, final=False)
+
+
 def test_without_a_test_part_it_tunes_and_fits_and_says_no_figure(shop, tmp_path) -> None:
     made = gb.run(shop, tmp_path / "all", settings=RECIPE, split="none", baselines=False)
     assert made.report["models"]["weave"]["metrics"] == {}

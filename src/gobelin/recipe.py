@@ -81,13 +81,16 @@ class ReportSpec(_Table):
 
 
 class Recipe(_Table):
-    """The whole of a run that is not the data. `ablations`: the chosen model also with fewer senses, each searched."""
+    """The whole of a run that is not the data.
+
+    ablations: the chosen model also with fewer senses, each searched; or only those named ("log", "text").
+    """
 
     name: str = DEFAULT
     encoders: Mapping[str, PartSpec]
     model: PartSpec
     baselines: Mapping[str, PartSpec] = Field(default_factory=dict)
-    ablations: bool = True
+    ablations: bool | tuple[str, ...] = True
     split: SplitSpec = SplitSpec()
     tune: TuneSpec = TuneSpec()
     clean: CleaningRules = CleaningRules()

@@ -10,6 +10,7 @@ import numpy as np
 from gobelin import parts
 from gobelin.contest import tuning
 from gobelin.contest.bench import Bench, Exam
+from gobelin.errors import RecipeError, nearest
 from gobelin.protocols import Recommender
 from gobelin.recipe import Recipe, TuneSpec
 from gobelin.values import FeatureTable, Train
@@ -50,7 +51,7 @@ def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Con
     if not baselines:
         return out
     if recipe.ablations and senses and _reads_senses(spec.part):
-        for name, fewer in fewer_senses(table).items():
+        for name, fewer in _ablations(recipe, table).items():
             out.append(replace(chosen, name=f"{recipe.name} ({name})", role="ablation", senses=fewer))
     for name, base in recipe.baselines.items():
         settings = base.settings
@@ -65,6 +66,20 @@ def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Con
 
 def _reads_senses(part: str) -> bool:
     return any(knob.sense for knob in parts.knobs(parts.find("models", part).load(), ["any"]))
+
+
+def _ablations(recipe: Recipe, table: FeatureTable) -> dict[str, tuple[str, ...]]:
+    every = fewer_senses(table)
+    if isinstance(recipe.ablations, bool):
+        return every
+    for name in recipe.ablations:
+        if name not in every:
+            raise RecipeError(
+                f"ablations names {name!r}.{nearest(name, every)}",
+                "one of " + ", ".join(every) + ".",
+                "correct the name, or say ablations = true for all.",
+            )
+    return {name: every[name] for name in recipe.ablations}
 
 
 def fewer_senses(table: FeatureTable) -> dict[str, tuple[str, ...]]:
