@@ -133,6 +133,15 @@ class Explains(Protocol):
 
 
 @runtime_checkable
+class Changes(Protocol):
+    """Follows a change of the log and the catalogue without a new search or fit."""
+
+    def apply(self, before: Train, after: Train) -> Self:
+        """Another model, as if fitted on `after` with settings and scalers frozen; before: what this one knows."""
+        ...
+
+
+@runtime_checkable
 class ItemSimilarities(Protocol):
     """Says how much an item speaks for each other item: `gobelin similar`."""
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from gobelin.arrays import Array, Float64, Int64
 from gobelin.models._ground import Block, Ground
 from gobelin.models._linear import inverse
+from gobelin.models._transfer import DENSE_BYTES, Mixture, largest, nothing
 from gobelin.values import Histories
 
 AT_ONCE = 512  # columns of a right-hand side made at once
@@ -41,13 +42,10 @@ class Exact:
 
     @classmethod
     def solved(cls, ground: Ground, kept: csr_array | None = None) -> "Exact":
-        terms, every = ground.terms, np.arange(len(ground.solved), dtype=np.int64)
-        regresses = len(ground.rest) > 0 and bool(terms.cold_shares)
-        alone = None
-        if needs_alone(ground):
-            alone = inverse(_ridged(ground.total(every, every, senses=False), terms.regularisation))
-        woven = inverse(_ridged(ground.total(every, every, senses=True), terms.regularisation))
-        alike = inverse(_ridged(resemblance(ground, ground.solved, every), terms.cold_ridge)) if regresses else None
+        alone = solve_alone(ground) if needs_alone(ground) else None
+        alike = solve_alike(ground) if regresses(ground) else None
+        every = np.arange(len(ground.solved), dtype=np.int64)
+        woven = inverse(_ridged(ground.total(every, every, senses=True), ground.terms.regularisation))
         return cls(ground, woven, alone, alike, kept)
 
     @cached_property
@@ -160,9 +158,36 @@ class Exact:
         return np.asarray(1 / np.diag(self.alone) - self.ground.terms.regularisation)
 
 
+def thinned(exact: Exact, items: Int64[Array, " rest"]) -> Mixture:
+    """The mixtures of items in float32, as a fit keeps them: whole, or the largest weights where there are too many."""
+    n_solved = len(exact.ground.solved)
+    if exact.alike is None:
+        return nothing((len(items), n_solved))
+    step = max(1, (64 * 2**20) // (8 * max(n_solved, 1)))
+    blocks = [exact.mixture(items[start : start + step]) for start in range(0, len(items), step)]
+    if len(items) * n_solved * 4 <= DENSE_BYTES:
+        return np.vstack(blocks).astype(np.float32)
+    return csr_array(vstack([largest(block) for block in blocks], format="csr"))
+
+
 def needs_alone(ground: Ground) -> bool:
     """Whether the log-only inverse differs from the woven one and is read."""
     return bool(ground.terms.senses) and (len(ground.rest) > 0 or ground.terms.log_blend > 0)
+
+
+def regresses(ground: Ground) -> bool:
+    """Whether there are items that follow from content."""
+    return len(ground.rest) > 0 and bool(ground.terms.cold_shares)
+
+
+def solve_alone(ground: Ground) -> Block:
+    every = np.arange(len(ground.solved), dtype=np.int64)
+    return inverse(_ridged(ground.total(every, every, senses=False), ground.terms.regularisation))
+
+
+def solve_alike(ground: Ground) -> Block:
+    every = np.arange(len(ground.solved), dtype=np.int64)
+    return inverse(_ridged(resemblance(ground, ground.solved, every), ground.terms.cold_ridge))
 
 
 def resemblance(ground: Ground, items: Int64[Array, " rows"], columns: Int64[Array, " columns"]) -> Block:

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, diags_array
 from gobelin.arrays import Array, Bool, Float32, Float64, Int64
 from gobelin.models._kernel import kernel
 from gobelin.models._loom import filled, nearest_in_log
-from gobelin.values import Features, Train
+from gobelin.values import Features, Train, Vocabulary
 
 Rows = Int64[Array, "_"]
 Block = Float64[Array, "_ _"]
@@ -45,7 +45,8 @@ class Terms:
 class Scalers:
     """What the data of a fit fixed and a change leaves alone until the next fit.
 
-    people: what a user's events count, d^-b times `factor`; factor: what brings the gram to the trace of X'X.
+    people: what a user's events count, d^-b times `factor`, 0 for whom nothing is fixed yet (no event on a solved
+    item); factor: what brings the gram to the trace of X'X.
     counts: n of each solved item in the powers. centres: means of dense senses over the solved items.
     lent: unit rows of solved items that lack a sense, from their neighbours in the log; a row of zeros: nothing lent.
     """
@@ -61,8 +62,7 @@ class Scalers:
         x = train.matrix()[:, solved].astype(np.float64)
         counts = np.bincount(x.indices, minlength=len(solved)).astype(np.float64)
         people = person_weight(x, terms.user_power)
-        y = _scaled(x, people, counts, terms.item_power)
-        total = float((y.data**2).sum())
+        total = float((_scaled(x, people, counts, terms.item_power).data ** 2).sum())
         factor = float((x.data**2).sum()) / total if total > 0 else 1.0
         parts = {name: one.take(solved) for name, one in train.table.features.items()}
         centres = {name: part.mean() for name, part in parts.items() if not part.sparse}
@@ -75,10 +75,34 @@ class Scalers:
                 lent[name] = filled(unit, part, near)[0] - unit
         return cls(people * factor, factor, counts, centres, lent)
 
+    def carried(self, before: "Ground", train: Train, solved: Rows) -> "Scalers":
+        """The same for a changed log and catalogue: what was fixed stays, what came later is fixed as it is now.
+
+        An item that joins and lacks a sense is lent nothing until the next fit.
+        """
+        x = train.matrix()[:, solved].astype(np.float64)
+        place = _places_of(before.train.items, before.solved)
+        old = np.array([place.get(train.items[row], -1) for row in solved.tolist()], dtype=np.int64)
+        users = {name: row for row, name in enumerate(before.train.users)}
+        people = np.array([self.people[users[u]] if u in users else 0.0 for u in train.users], dtype=np.float64)
+        people = np.where(people > 0, people, person_weight(x, before.terms.user_power) * self.factor)
+        counts = np.where(old >= 0, self.counts[old], np.bincount(x.indices, minlength=len(solved)))
+        lent = {}
+        for name, rows in self.lent.items():
+            kept = np.where((old >= 0) & ~train.table[name].present[solved], 1.0, 0.0).astype(np.float32)
+            moved = rows[np.maximum(old, 0)]
+            lent[name] = csr_array(diags_array(kept) @ moved) if isinstance(moved, csr_array) else moved * kept[:, None]
+        return Scalers(people, self.factor, counts, self.centres, lent)
+
 
 def person_weight(x: csr_array, user_power: float) -> Float64[Array, " users"]:
-    """d^-b of each user by the sum of their weights on solved items."""
-    return np.asarray(np.maximum(np.asarray(x.sum(axis=1)).ravel(), 1e-9) ** -user_power)
+    """d^-b of each user by the sum d of their weights on solved items; 0 where there is none."""
+    active = np.asarray(x.sum(axis=1)).ravel()
+    return np.where(active > 0, np.maximum(active, 1e-9) ** -user_power, 0.0)
+
+
+def _places_of(items: Vocabulary, solved: Rows) -> dict[str, int]:
+    return {items[row]: place for place, row in enumerate(solved.tolist())}
 
 
 def _scaled(

@@ -18,6 +18,8 @@ def inverse(a: Square) -> Square:
 
     Raises UserError where `a` is not positive definite (a regularisation too small for its precision).
     """
+    if not len(a):
+        return a
     potrf, potri = (lapack.spotrf, lapack.spotri) if a.dtype == np.float32 else (lapack.dpotrf, lapack.dpotri)
     factor, failed = potrf(a.T, lower=1, overwrite_a=1, clean=0)  # a.T: Fortran order without a copy
     if failed:

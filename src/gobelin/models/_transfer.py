@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array, vstack
 
-from gobelin.arrays import Array, Bool, Float32, Int64
+from gobelin.arrays import Array, Bool, Float, Float32, Int64
 from gobelin.models._kernel import kernel
 from gobelin.values import FeatureTable
 
@@ -72,7 +72,7 @@ class Kernels:
                 cosine = _dense(far.unit[some] @ solved.unit.T)
                 right += share * kernel(cosine, far.present[some], solved.present, tau)
             block = cho_solve(factor, right.T, overwrite_b=True, check_finite=False).T
-            blocks.append(np.ascontiguousarray(block, dtype=np.float32) if dense else _largest(block))
+            blocks.append(np.ascontiguousarray(block, dtype=np.float32) if dense else largest(block))
         return np.vstack(blocks) if dense else csr_array(vstack(blocks))
 
 
@@ -87,7 +87,7 @@ def nothing(shape: tuple[int, int]) -> csr_array:
     return csr_array((np.zeros(0, np.float32), (np.zeros(0, np.int32), np.zeros(0, np.int32))), shape=shape)
 
 
-def _largest(block: Float32[Array, "block solved"]) -> csr_array:
+def largest(block: Float[Array, "block solved"]) -> csr_array:
     k = min(KEPT, block.shape[1])
     columns = np.argpartition(-np.abs(block), k - 1, axis=1)[:, :k]
     values = np.take_along_axis(block, columns, axis=1)

@@ -1,19 +1,20 @@
 """weave: the closed-form model that reconstructs the log and what every sense says of the items at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
 import numpy as np
 from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
-from gobelin.arrays import Array, Float32, Int32, Int64, ItemSquare, Scores
-from gobelin.models._exact import Exact
+from gobelin.arrays import Array, Float32, Float64, Int32, Int64, ItemSquare, Scores
+from gobelin.models._change import changed
+from gobelin.models._exact import Exact, thinned
 from gobelin.models._fitted import remade, state_of
 from gobelin.models._ground import Ground, Scalers, Terms
 from gobelin.models._loom import Loom
-from gobelin.models._transfer import Kernels, Mixture
+from gobelin.models._transfer import Kernels, Mixture, nothing
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
 from gobelin.values import Contributions, Queries, Train
@@ -177,6 +178,23 @@ class Weave:
         shares = exact.shares(exact.told(query.histories), items.astype(np.int64))
         return Contributions(items, tuple(shares), np.stack(list(shares.values()), axis=2), np.zeros(len(items)))
 
+    def apply(self, before: Train, after: Train) -> Self:
+        """A weave that follows a change: settings, weights and scalers frozen, the arrays those of a fit on `after`.
+
+        before: what this one was fitted on. Low rank or borders of the inverse while that is cheaper than a solve (see
+        `_change`); in float64, so the first change after a fit or a load pays for one solve. Items whose mixtures were
+        thinned (a very large catalogue) keep the largest weights, as in a fit.
+        """
+        exact = changed(self.exactly(before), after, self.least_events, self.most_items)
+        ground = exact.ground
+        mixture = thinned(exact, ground.rest) if len(ground.rest) else nothing((0, len(ground.solved)))
+        kept = mixture if isinstance(mixture, csr_array) and mixture.nnz else None
+        base = exact.base if len(ground.rest) else exact.matrix
+        woven = _Woven(ground.solved, ground.rest, _single(exact.matrix), mixture, _single(base), len(after.items))
+        model = replace(self)
+        model._fitted, model._exact = woven, replace(exact, kept=kept)
+        return model
+
     def exactly(self, train: Train) -> Exact:
         """This model in float64; train: what it was fitted on. The last one is kept."""
         f = self._ready()
@@ -251,6 +269,10 @@ class Weave:
         solved, rest, matrix, base = (np.asarray(state[name]) for name in ("solved", "rest", "matrix", "base"))
         model._fitted = _Woven(solved, rest, matrix, state["weaves"], base, int(state["n_items"]))
         return model
+
+
+def _single(square: Float64[Array, "_ _"]) -> ItemSquare:
+    return square.astype(np.float32)
 
 
 def _weights(p: ItemSquare) -> ItemSquare:
