@@ -22,6 +22,7 @@ _WHERE = {
     "compare": "gobelin.comparison",
     "import_dataset": "gobelin.importers",
     "run": "gobelin.experiment",
+    "update": "gobelin.updating",
 }
 __all__ = [*_WHERE, "__version__"]
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from gobelin.experiment import run
     from gobelin.importers import import_dataset
     from gobelin.service import Run
+    from gobelin.updating import update
 
 
 def __getattr__(name: str) -> Any:

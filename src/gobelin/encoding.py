@@ -32,13 +32,19 @@ def encode(
     data: Dataset,
     recipe: Recipe,
     *,
-    train_rows: np.ndarray,
+    train_rows: np.ndarray | None = None,
+    fitted: Mapping[str, Any] | None = None,
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Encoded:
-    """Every sense of the recipe that the catalogue has. Learned encoders see the train rows only."""
-    encoders: dict[str, Any] = {}
+    """Every sense of the recipe that the catalogue has.
+
+    train_rows: all that learned encoders see; fitted: encoders by sense that are used as they are.
+    """
+    encoders: dict[str, Any] = dict(fitted or {})
     for sense, spec in recipe.encoders.items():
+        if sense in encoders:
+            continue
         settings = spec.settings
         if "categorical" in parts.find("encoders", spec.part).settings and data.settings.categorical:
             settings.setdefault("categorical", tuple(data.settings.categorical))

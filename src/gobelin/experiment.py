@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from gobelin.meter import Meter
 from gobelin.recipe import Recipe
 from gobelin.service.run import Run
 from gobelin.service.served import save_model
-from gobelin.values import FeatureTable, Train
+from gobelin.values import FeatureTable
 
 Progress = Callable[[str, int, int], None]
 """Told of (step, done, total) as work goes on; total 0 where it is not known."""
@@ -168,14 +169,10 @@ def _refitted(trial: Trial) -> evidence.Answers | None:
 
 def _fit_everything(folder: Path, trial: Trial, woven: Encoded, seed: int) -> None:
     """The chosen settings on all events and all items of the catalogue; items without events enter by their content."""
-    data, table, found = trial.dataset, woven.table, trial.chosen.found
-    events = data.events
-    unseen = np.ones(len(table.ids), dtype=bool)
-    unseen[events.items[events.items >= 0]] = False
-    now = None if events.times is None or not len(events) else int(events.times.max()) + 1
-    everything = Train(data.users, table.ids, events.histories(len(data.users)), table, unseen, now)
+    data, found = trial.dataset, trial.chosen.found
+    everything = data.train(woven.table)
     model = contenders.fit(found.contender, found.settings, everything)
-    save_model(folder, model, everything, data, found, woven, seed=seed)
+    save_model(folder, model, everything, data, replace(found.contender, settings=found.settings), woven, seed=seed)
 
 
 def resolved(

@@ -205,6 +205,32 @@ def compare(
 
 
 @app.command()
+def update(
+    run: RunArg,
+    dataset: DatasetArg,
+    out: Annotated[
+        Path | None, typer.Option(help="A new run folder. Default: RUN is replaced.", show_default=False)
+    ] = None,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Bring a run to what its data set holds now, without a new search: `gobelin update runs/first shop`.
+
+    New events, new, changed or removed items, forgotten people; settings stay as they are until the next run.
+    """
+    from gobelin.updating import update as update_run
+
+    with show.progress() as tell:
+        done = update_run(run, dataset, out=out, workers=workers, progress=tell)
+    change = done.report["updates"][-1]
+    if json:
+        show.as_json(change)
+        return
+    counts = [f"{n:,} {name.replace('_', ' ')}" for name, n in change.items() if name != "seconds" and n]
+    show.out.print(f"{', '.join(counts) or 'Nothing changed'}; {sum(change['seconds'].values()):.1f} s.")
+
+
+@app.command()
 def recommend(
     run: RunArg,
     user: Annotated[str | None, typer.Option(help="Someone of the log.", show_default=False)] = None,

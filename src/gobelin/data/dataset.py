@@ -16,7 +16,7 @@ from gobelin.data.reading import Table, from_frame, read_table, rename
 from gobelin.data.settings import DatasetSettings
 from gobelin.data.vectors import Given, given_vectors, read_vectors
 from gobelin.errors import DatasetError, nearest
-from gobelin.values import Features, Vocabulary
+from gobelin.values import Features, FeatureTable, Train, Vocabulary
 
 __all__ = ["Dataset", "Note"]
 
@@ -47,6 +47,14 @@ class Dataset:
     @property
     def items(self) -> Vocabulary:
         return self.catalogue.items
+
+    def train(self, table: FeatureTable) -> Train:
+        """All events and all items: what the model that answers is fitted on. table: of the catalogue."""
+        events = self.events
+        unseen = np.ones(len(self.items), dtype=bool)
+        unseen[events.items[events.items >= 0]] = False
+        now = None if events.times is None or not len(events) else int(events.times.max()) + 1
+        return Train(self.users, self.items, events.histories(len(self.users)), table, unseen, now)
 
     @property
     def positive(self) -> str:

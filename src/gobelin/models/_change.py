@@ -14,7 +14,7 @@ from gobelin.arrays import Array, Float64, Int64
 from gobelin.models._exact import Exact, needs_alone, regresses, resemblance, solve_alike, solve_alone
 from gobelin.models._ground import Ground
 from gobelin.models._update import Square, bordered, raised, without
-from gobelin.values import Features, Train
+from gobelin.values import Train
 
 WORTH = 0.2
 """An update is taken up to this rank, as a share of the solved items; benchmarks/change.py measures where they meet."""
@@ -91,20 +91,8 @@ def _described_anew(before: Ground, after: Ground, origin: Int64[Array, " solved
     common = np.flatnonzero(origin >= 0)
     was, now = before.solved[origin[common]], after.solved[common]
     for sense in dict.fromkeys([*after.terms.senses, *after.terms.cold_shares]):
-        one, other = before.train.table[sense], after.train.table[sense]
-        out[common] |= one.present[was] != other.present[now]
-        both = one.present[was] & other.present[now]
-        out[common] |= both & _differ(one, was, other, now)
+        out[common] |= before.train.table[sense].differs(was, after.train.table[sense], now)
     return out
-
-
-def _differ(one: Features, was: Int64[Array, " rows"], other: Features, now: Int64[Array, " rows"]) -> np.ndarray:
-    if one.dim != other.dim:
-        return np.ones(len(was), dtype=bool)
-    if one.sparse:
-        gap = csr_array(one.values[was] - other.values[now])
-        return np.asarray(abs(gap).sum(axis=1)).ravel() > 0
-    return np.any(np.asarray(one.values[was]) != np.asarray(other.values[now]), axis=1)
 
 
 def _rows(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gobelin import parts, store
-from gobelin.contest.contenders import Contender, Found
+from gobelin.contest.contenders import Contender
 from gobelin.data.dataset import Dataset
 from gobelin.encoding import Encoded
 from gobelin.errors import UserError
@@ -55,8 +55,9 @@ class Served:
 
 
 def save_model(
-    folder: Path, model: Recommender, train: Train, data: Dataset, found: Found, woven: Encoded, *, seed: int
+    folder: Path, model: Recommender, train: Train, data: Dataset, contender: Contender, woven: Encoded, *, seed: int
 ) -> None:
+    """contender: with the settings in full, as the search left them."""
     folder.mkdir(parents=True)
     store.save_state(folder / "state", model.state())
     catalogue = data.catalogue
@@ -78,22 +79,22 @@ def save_model(
         | ({} if h.times is None else {"times": h.times})
         | ({} if h.ratings is None else {"ratings": h.ratings}),
     )
-    for sense in found.contender.senses:
+    for sense in contender.senses:
         features = train.table[sense]
         state = {"modality": features.modality, "values": _plain(features.values), "present": features.present}
         store.save_state(folder / "features" / sense, state)
     encoders: dict[str, Any] = {}
     for sense, encoder in woven.encoders.items():
-        if sense in found.contender.senses:
+        if sense in contender.senses:
             part = type(encoder).__module__.rsplit(".", 1)[-1]
             encoders[sense] = {"part": part, "settings": parts.settings_of(encoder)}
             if isinstance(encoder, Learned):
                 store.save_state(folder / "encoders" / sense, encoder.state())
     about = {
-        "name": found.contender.name,
-        "part": found.contender.part,
-        "settings": dict(found.settings),
-        "senses": list(found.contender.senses),
+        "name": contender.name,
+        "part": contender.part,
+        "settings": dict(contender.settings),
+        "senses": list(contender.senses),
         "encoders": encoders,
         "now": train.now,
         "seed": seed,

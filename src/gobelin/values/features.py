@@ -76,6 +76,21 @@ class Features:
         """The same features with some rows made absent (for robustness studies)."""
         return replace(self, present=self.present & ~rows)
 
+    def differs(
+        self, rows: Int64[Array, " compared"], other: "Features", others: Int64[Array, " compared"]
+    ) -> Bool[Array, " compared"]:
+        """Whether each of some rows says something else than a row of other features of the same name."""
+        out = self.present[rows] != other.present[others]
+        both = np.flatnonzero(self.present[rows] & other.present[others])
+        if self.dim != other.dim or self.sparse != other.sparse:
+            out[both] = True
+        elif self.sparse:
+            gap = csr_array(self.values[rows[both]] - other.values[others[both]])
+            out[both] = np.asarray(abs(gap).sum(axis=1)).ravel() > 0
+        else:
+            out[both] = np.any(np.asarray(self.values[rows[both]]) != np.asarray(other.values[others[both]]), axis=1)
+        return out
+
     def unit(self, centre: Float32[Array, " dim"] | None = None) -> Values:
         """(rows, dim) rows of unit length, absent rows zero, as `Centred unit features` of the kernels.
 
