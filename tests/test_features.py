@@ -213,7 +213,7 @@ def test_learned_encoders_are_fitted_on_training_items_only() -> None:
     rows = np.array([0, 1], dtype=np.int32)
     words = Words(fields=("title",), min_df=1)
     table, reports = encode_table(catalogue, {"words": words}, train_rows=rows, rng=np.random.default_rng(0))
-    assert words.vocabulary == ("coat", "hat", "red")
+    assert words.names() == ["coat", "hat", "red"]
     assert table["words"].sparse and table["words"].present.all()
     assert table["words"].values.toarray()[2].tolist() == [1, 0, 0]
     assert reports["words"].encoded == reports["words"].cached == 0

@@ -145,16 +145,20 @@ def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress) -
             found = contenders.search(contender, bench, tune, lambda i, n: tell(f"search {contender.name}", i, n))
             found, joint = calibration.calibrated(found, bench, tune)
         with meter.step("fit"):
-            model = contenders.fit(contender, found.settings, bench.train)
+            train = bench.train.only(*contender.senses)
+            model = contenders.fit(contender, found.settings, train)
         with meter.step("rank"):
             answers = evidence.ask(bench, model)
-            if contender.role == "chosen" and joint is not None and answers is not None:
-                trial.joint = joint.with_test(bench, model)
+            if contender.role == "chosen" and answers is not None:
+                trial.joint = None if joint is None else joint.with_test(bench, model)
     except UserError as wrong:
         if contender.role == "chosen":
             raise
         trial.left_out[contender.name] = wrong.given
         return
+    if contender.role == "chosen" and answers is not None:
+        with meter.step("explain"):
+            trial.people = evidence.people(trial, model, train, answers)
     seconds = {step: meter.seconds[step] - before.get(step, 0.0) for step in ("search", "fit", "rank")}
     trial.judged[contender.name] = Judged(found, seconds, answers)
 

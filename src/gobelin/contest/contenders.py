@@ -107,7 +107,9 @@ def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
 
 
 def fit(contender: Contender, settings: Mapping[str, Any], train: Train) -> Recommender:
-    return make(contender, settings).fit(train.only(*contender.senses), _rng(train, contender))
+    """train: with these senses alone it is taken as it is, so that the model and its caller mean the same value."""
+    seen = train if tuple(train.table) == contender.senses else train.only(*contender.senses)
+    return make(contender, settings).fit(seen, _rng(train, contender))
 
 
 def search(

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from gobelin.data.dataset import Dataset
 from gobelin.data.split import Pairs, Split
 from gobelin.evaluation import metrics, slices, statistics
 from gobelin.evaluation.beyond import beyond
-from gobelin.protocols import Recommender
+from gobelin.protocols import Explains, Recommender
 from gobelin.recipe import Recipe
-from gobelin.values import Kind, Ranked, Vocabulary
+from gobelin.values import Kind, Queries, Ranked, Train, Vocabulary
 
 SHOWN = 20  # items of a list in recommendations.parquet, slices and beyond-accuracy figures
 LONGEST = max(metrics.KS)
@@ -59,6 +59,7 @@ class Trial:
     joint: Mapping[str, Any] | None = None
     ratings: Mapping[str, Any] | None = None
     refit: Answers | None = None
+    people: Sequence[Mapping[str, Any]] = ()
 
     @property
     def split(self) -> Split:
@@ -109,7 +110,7 @@ def report(trial: Trial) -> dict[str, Any]:
         "best_on_validation": max(main, key=lambda name: main[name]),
         "comparisons": _comparisons(trial),
         "slices": _slices(trial),
-        "people": _people(trial),
+        "people": list(trial.people),
         "settings": trial.recipe.model_dump(mode="json"),
         "versions": _versions(),
     }
@@ -205,10 +206,11 @@ def _slices(trial: Trial) -> dict[str, Any]:
     return dict(slices.slice_table(cut, exam.relevant, ranked, _rng(trial), resamples=trial.recipe.report.resamples))
 
 
-def _people(trial: Trial) -> list[dict[str, Any]]:
-    """A few test users, drawn at random among those with a history: what they had, what is shown, what came next."""
-    answers, wanted = trial.chosen.answers, trial.recipe.report.people
-    if answers is None or not wanted:
+def people(trial: Trial, model: Recommender, train: Train, answers: Answers) -> list[dict[str, Any]]:
+    """A few test users, drawn at random among those with a history: what they had, what is shown and why, what came
+    next. model: the chosen one, fitted on train; answers: its lists."""
+    wanted = trial.recipe.report.people
+    if not wanted:
         return []
     catalogue, rows = trial.dataset.catalogue, trial.split.rows
     histories = answers.exam.queries.histories
@@ -237,16 +239,35 @@ def _people(trial: Trial) -> list[dict[str, Any]]:
         shown = [
             (int(i), float(s)) for i, s in zip(answers.ranked.items[query], answers.ranked.scores[query], strict=True)
         ]
+        first = [(i, s) for i, s in shown[:12] if i >= 0]
+        reasons = _reasons(model, train, answers.exam.queries.take(np.array([query])), [i for i, _ in first])
         out.append({
             "user": trial.split.users[int(answers.exam.users[query])],
             "history": [card(i, kind=Kind(kind).name) for i, kind in events[-12:]],
             "recommended": [
                 card(i, score=s, hit=i in relevant,
-                     variant=group is not None and group[int(rows[i])] in had_groups)
-                for i, s in shown[:12] if i >= 0
+                     variant=group is not None and group[int(rows[i])] in had_groups,
+                     **({} if why is None else {"because": {**card(why[0]), "senses": why[1]}}))
+                for (i, s), why in zip(first, reasons, strict=True)
             ],
             "held_out": [card(i) for i in relevant[:12]],
         })  # fmt: skip
+    return out
+
+
+def _reasons(
+    model: Recommender, train: Train, query: Queries, items: Sequence[int]
+) -> list[tuple[int, dict[str, float]] | None]:
+    """For each item the one of the history that adds most, and what each sense adds; None where nothing does."""
+    if not isinstance(model, Explains) or not items:
+        return [None] * len(items)
+    found = model.explain(query, np.array(items, dtype=np.int32), train)
+    out: list[tuple[int, dict[str, float]] | None] = []
+    for place in range(len(items)):
+        shares = found.by_event[place]
+        senses = {name: float(share) for name, share in zip(found.senses, found.by_sense[place], strict=True)}
+        strongest = int(shares.argmax()) if len(shares) else -1
+        out.append((int(query.histories.items[strongest]), senses) if strongest >= 0 and shares.max() > 0 else None)
     return out
 
 

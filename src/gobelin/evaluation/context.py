@@ -157,7 +157,7 @@ def _flat(value: object, key: str = "") -> str:
 
 
 def people(report: Mapping[str, Any], album: Album) -> list[View]:
-    chosen = str(report.get("chosen") or "the model")
+    chosen, encoders = str(report.get("chosen") or "the model"), report.get("encoders") or {}
     shown = []
     for person in report.get("people") or ():
         history = list(person.get("history") or ())[::-1]
@@ -176,7 +176,7 @@ def people(report: Mapping[str, Any], album: Album) -> list[View]:
                     {
                         "kind": kind,
                         "label": label,
-                        "tiles": [_tile(item, album) for item in items[:TILES]],
+                        "tiles": [_tile(item, album, encoders) for item in items[:TILES]],
                         "more": max(0, len(items) - TILES),
                         "empty": empty,
                     }
@@ -187,7 +187,7 @@ def people(report: Mapping[str, Any], album: Album) -> list[View]:
     return shown
 
 
-def _tile(item: Mapping[str, Any], album: Album) -> View:
+def _tile(item: Mapping[str, Any], album: Album, encoders: Mapping[str, Any]) -> View:
     name, attribute = str(item.get("item")), item.get("attribute")
     weave, colour = cloth_of(name, str(attribute) if attribute else None)
     kind = item.get("kind")
@@ -201,7 +201,22 @@ def _tile(item: Mapping[str, Any], album: Album) -> View:
         "colour": colour,
         "mark": "hit" if item.get("hit") else "variant" if item.get("variant") else "",
         "kind": "" if kind in ("purchase", "") else kind,
+        **_because(item.get("because") or {}, encoders),
     }
+
+
+def _because(why: Mapping[str, Any], encoders: Mapping[str, Any]) -> View:
+    """The strongest reason in words, and the threads of the score as parts of its positive shares."""
+    shares: dict[str, float] = {}
+    for sense, share in (why.get("senses") or {}).items():
+        thread = words.thread_of(str(sense), encoders)
+        shares[thread] = shares.get(thread, 0.0) + max(float(share), 0.0)
+    total = sum(shares.values())
+    if not total:
+        return {"because": "", "threads": []}
+    ordered = [(thread, 100 * shares[thread] / total) for thread in words.THREADS if shares.get(thread, 0) > 0]
+    told = ", ".join(f"{words.THREAD_WORDS[thread]} {share:.0f} %" for thread, share in ordered)
+    return {"because": f"because of {why.get('title') or why.get('item')}: {told}", "threads": ordered}
 
 
 def settings(known: Facts) -> View | None:
