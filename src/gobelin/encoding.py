@@ -70,6 +70,7 @@ def encode_to(
 
     Learned encoders are fitted on the whole catalogue; items without a sense have no row in its file.
     """
+    store.ready(Path(out), kind="vectors")
     data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
     every = np.arange(len(data.catalogue.items), dtype=np.int32)
     woven = encode(data, recipes.load(recipe, settings), train_rows=every, workers=workers, progress=progress)

@@ -58,6 +58,8 @@ def run(
     """
     tell = progress or (lambda step, done, total: None)
     asked_recipe = resolved(recipe, settings, split, budget)
+    target = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="gobelin-")) / "run"
+    store.ready(target, kind="run")
     meter = Meter()
     with meter.running():
         trial, woven = contest(
@@ -77,7 +79,6 @@ def run(
                 trial.ratings = ratings.judge(trial.dataset, seed, asked_recipe)
         with meter.step("report"):
             report = evidence.report(trial)
-        target = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="gobelin-")) / "run"
         with store.publish(target, kind="run") as folder:
             if final:
                 with meter.step("final fit"):
