@@ -17,7 +17,7 @@ from gobelin.data.cleaning import clean
 from gobelin.data.dataset import Dataset
 from gobelin.data.health import check
 from gobelin.data.splits import make_split
-from gobelin.encoding import Encoded, encode
+from gobelin.encoding import Encoded, encode, unread
 from gobelin.errors import RecipeError, UserError
 from gobelin.evaluation.report import write_report
 from gobelin.meter import Meter
@@ -116,6 +116,7 @@ def contest(
         split = make_split(data, None if recipe.split.kind == "auto" else recipe.split.kind, seed, recipe.split.core)
     with meter.step("encode"):
         woven = encode(data, recipe, train_rows=split.rows[split.cold == 0], workers=workers, progress=tell)
+        health["notes"] += unread(woven.reports)
     bench = Bench(split, split.train_value(_dropped(woven.table, drop, seed).take(split.rows)))
     asked = {
         "dataset": data.name,
