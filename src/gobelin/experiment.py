@@ -115,7 +115,8 @@ def contest(
     with meter.step("split"):
         split = make_split(data, None if recipe.split.kind == "auto" else recipe.split.kind, seed, recipe.split.core)
     with meter.step("encode"):
-        woven = encode(data, recipe, train_rows=split.rows[split.cold == 0], workers=workers, progress=tell)
+        known = split.rows[split.cold == 0] if len(split.train) else split.rows  # without a log no item is better known
+        woven = encode(data, recipe, train_rows=known, workers=workers, progress=tell)
         health["notes"] += unread(woven.reports)
     bench = Bench(split, split.train_value(_dropped(woven.table, drop, seed).take(split.rows)))
     asked = {
