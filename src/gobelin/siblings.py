@@ -3,9 +3,9 @@
     .NAME.xxxxxxxx.part   a folder that is not finished; its process holds a lock on it
     .NAME.xxxxxxxx.old    an earlier NAME that has stepped aside while the new one takes its place
 
-A folder that holds files cannot be replaced by one rename that works everywhere (Linux alone can exchange two names), so
-there are two, and a kill between them leaves NAME absent. The earlier folder stands whole beside it and is put back by
-whoever looks next, reader or writer.
+A folder that holds files cannot be replaced by one rename that works everywhere (exchanging two names is Linux's
+alone), so there are two, and a kill between them leaves NAME absent. The earlier folder stands whole beside it and is
+put back by whoever looks next, reader or writer.
 
 Locks are the kernel's (flock): it lets go when a process ends, however it ends, so nobody has to judge by process ids,
 which are used again, or by age. Where a file system has no locks nothing is swept: a stray folder is better than a
