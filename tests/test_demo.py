@@ -12,6 +12,7 @@ from PIL import Image
 
 from gobelin.demo import DemoShop, Match, build, write
 from gobelin.demo.words import words
+from gobelin.errors import UserError
 from gobelin.media.drawing import KINDS, Picture, draw
 from gobelin.media.weaving import LOOKS, WEAVES
 
@@ -102,13 +103,13 @@ def test_every_picture_is_listed_and_opens(folder: Path) -> None:
 
 def test_a_folder_that_holds_something_is_left_alone(shop: DemoShop, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(ValueError, match=r"cannot be drawn into .*empty or does not exist.*name another one"):
+    with pytest.raises(UserError, match=r"cannot be drawn into .*empty or does not exist.*name another one"):
         write(shop, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_a_shop_too_small_for_its_tastes_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"20 items and 150 people is too small.*at least 100 items"):
+    with pytest.raises(UserError, match=r"20 items and 150 people is too small.*at least 100 items"):
         build(items=20, people=150)
 
 

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from gobelin.data.dataset import Dataset
 from gobelin.data.events import Events
@@ -201,10 +201,18 @@ def test_a_split_that_leaves_a_part_empty_names_the_setting() -> None:
         make_split(timeless)  # without times, random
     with pytest.raises(SplitError, match="a tenth of them is none"):
         make_split(dataset_of(block(5, 5)), "cold-items", core=5)
-    with pytest.raises(SplitError, match="no positive event"):
-        make_split(Dataset.from_frames(pd.DataFrame({"item_id": ["a"]})))
+    for kind in ("random", "time", "given"):
+        with pytest.raises(SplitError, match="no positive event"):
+            make_split(Dataset.from_frames(pd.DataFrame({"item_id": ["a"]})), kind)
     with pytest.raises(UnknownName, match="Did you mean 'leave-last'"):
         make_split(timeless, "leave_last")
+
+
+def test_a_catalogue_without_a_log_is_split_into_nothing_and_keeps_every_item() -> None:
+    for kind in (None, "auto", "none"):
+        split = make_split(Dataset.from_frames(pd.DataFrame({"item_id": ["a", "b"]})), kind)
+        assert (split.kind, list(split.items), split.cold.tolist()) == ("none", ["a", "b"], [3, 3])
+        assert len(split.train) == len(split.validation) == len(split.test) == 0
 
 
 def test_masks_and_targets_are_positive_pairs_by_asking_user() -> None:
@@ -280,7 +288,6 @@ def logs(draw: st.DrawFn) -> tuple[list[tuple], int]:
     return [("u0", "i0", 0, "purchase", "train"), *rows], n_items
 
 
-@settings(max_examples=settings().max_examples // 4)
 @given(logs(), st.sampled_from(KINDS), st.integers(0, 3), st.integers(1, 3))
 def test_no_held_out_pair_is_in_train_and_nothing_is_lost(
     log: tuple[list[tuple], int], kind: str, seed: int, core: int

@@ -128,3 +128,87 @@ def test_a_killed_process_leaves_a_whole_folder_or_none(tmp_path) -> None:
         if Path(target).exists():
             store.open_folder(target, kind="run", verify=True)
             assert len({(target / name).read_text() for name in "abc"}) == 1
+
+
+KILLED_AT_A_RENAME = """
+import os, signal, sys
+from pathlib import Path
+from gobelin import store
+target, last, rename = Path(sys.argv[1]), int(sys.argv[2]), Path.rename
+count = 0
+def counted(self, other):
+    global count
+    count += 1
+    if count == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, other)
+Path.rename = counted
+with store.publish(target, kind="run") as folder:
+    (folder / "a.txt").write_text("second")
+"""
+
+
+@pytest.mark.parametrize(("last", "kept"), [(1, "first"), (2, "first"), (3, "second")])
+@pytest.mark.parametrize("who", ["reader", "writer"])
+def test_a_kill_between_two_renames_loses_no_folder_and_leaves_no_stray(tmp_path, last, kept, who) -> None:
+    target = tmp_path / "run"
+    with store.publish(target, kind="run") as folder:
+        (folder / "a.txt").write_text("first")
+    done = subprocess.run([sys.executable, "-c", KILLED_AT_A_RENAME, str(target), str(last)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    if who == "reader":
+        store.open_folder(target, kind="run", verify=True)
+        assert (target / "a.txt").read_text() == kept
+    else:
+        with pytest.raises(ZeroDivisionError), store.publish(target, kind="run"):
+            raise ZeroDivisionError
+        assert (target / "a.txt").read_text() == kept
+        assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_folder_that_a_living_process_fills_is_not_swept(tmp_path) -> None:
+    target = tmp_path / "run"
+    (tmp_path / ".run.0123abcd.part").mkdir()  # nobody holds this one
+    (tmp_path / ".run.b.0123abcd.part").mkdir()  # a stranger's: of a target named run.b
+    with store.publish(target, kind="run") as one:
+        (one / "a.txt").write_text("one")
+        with store.publish(target, kind="run") as two:
+            (two / "a.txt").write_text("two")
+        assert (one / "a.txt").read_text() == "one"
+    assert (target / "a.txt").read_text() == "one"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".run.b.0123abcd.part", "run"]
+
+
+def test_writers_at_once_all_succeed_and_one_of_them_stands(tmp_path) -> None:
+    target = tmp_path / "run"
+    script = KILLED.replace("range(1000)", "range(40)")
+    writers = [
+        subprocess.Popen([sys.executable, "-c", script, str(target)], stdout=subprocess.DEVNULL) for _ in range(3)
+    ]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    store.open_folder(target, kind="run", verify=True)
+    assert len({(target / name).read_text() for name in "abc"}) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_target_is_where_it_points_to(tmp_path, monkeypatch) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far")
+    monkeypatch.chdir(tmp_path / "far")
+    for target in (Path(), tmp_path / "link"):
+        with store.publish(target, kind="run") as folder:
+            (folder / "a.txt").write_text("a")
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["far", "link"]
+    store.open_folder(tmp_path / "link", kind="run", verify=True)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path) -> None:
+    (tmp_path / "file").write_text("x")
+    for target in (tmp_path / "file" / "run", tmp_path / "file" / "deep" / "run"):
+        with pytest.raises(StoreError, match="no folder"):
+            store.ready(target, kind="run")
+        with pytest.raises(StoreError, match="could not be written"), store.publish(target, kind="run"):
+            pass
+    store.ready(tmp_path / "new" / "run", kind="run")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

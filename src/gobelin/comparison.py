@@ -41,6 +41,7 @@ def compare(
     if len(set(recipes)) != len(recipes) or not recipes:
         raise RecipeError(f"Recipes {', '.join(recipes) or '(none)'}.", "one or more, each once.", "e.g. weave,ease.")
     tell = progress or (lambda step, done, total: None)
+    store.ready(Path(out), kind="comparison")
     made = {name: resolved(name, settings, split, budget) for name in recipes}
     data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
     meter = Meter()

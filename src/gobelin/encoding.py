@@ -13,10 +13,13 @@ import pyarrow.parquet as pq
 from gobelin import parts, store
 from gobelin import recipe as recipes
 from gobelin.data.dataset import Dataset
+from gobelin.data.notes import Note, several
 from gobelin.features.cache import Cache
-from gobelin.features.runner import encode_table
+from gobelin.features.runner import NOT_GIVEN, encode_table
 from gobelin.recipe import Recipe
 from gobelin.values import Features, FeatureTable
+
+_NO_FAULT = {NOT_GIVEN, "unknown words", "unseen values"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,16 @@ def encode(
     return Encoded(FeatureTable(table.ids, spoken), encoders, {s: r.as_json() for s, r in reports.items()})
 
 
+def unread(reports: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Items whose content an encoder could not read, as lines of the health: they are without that sense."""
+    return [
+        vars(Note(f"{sense}-{why.replace(' ', '-')}", f"{several(count, 'item')} without {sense}: {why}.", count))
+        for sense, report in reports.items()
+        for why, count in report["absent"].items()
+        if why not in _NO_FAULT
+    ]
+
+
 def encode_to(
     dataset: Dataset | str | Path,
     out: str | Path,
@@ -76,6 +89,7 @@ def encode_to(
 
     Learned encoders are fitted on the whole catalogue; items without a sense have no row in its file.
     """
+    store.ready(Path(out), kind="vectors")
     data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
     every = np.arange(len(data.catalogue.items), dtype=np.int32)
     woven = encode(data, recipes.load(recipe, settings), train_rows=every, workers=workers, progress=progress)

@@ -18,7 +18,7 @@ from gobelin.data.cleaning import clean
 from gobelin.data.dataset import Dataset
 from gobelin.data.health import check
 from gobelin.data.splits import make_split
-from gobelin.encoding import Encoded, encode
+from gobelin.encoding import Encoded, encode, unread
 from gobelin.errors import RecipeError, UserError
 from gobelin.evaluation.report import write_report
 from gobelin.meter import Meter
@@ -59,6 +59,8 @@ def run(
     """
     tell = progress or (lambda step, done, total: None)
     asked_recipe = resolved(recipe, settings, split, budget)
+    target = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="gobelin-")) / "run"
+    store.ready(target, kind="run")
     meter = Meter()
     with meter.running():
         trial, woven = contest(
@@ -78,7 +80,6 @@ def run(
                 trial.ratings = ratings.judge(trial.dataset, seed, asked_recipe)
         with meter.step("report"):
             report = evidence.report(trial)
-        target = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="gobelin-")) / "run"
         with store.publish(target, kind="run") as folder:
             if final:
                 with meter.step("final fit"):
@@ -116,7 +117,9 @@ def contest(
         asked_split = recipe.split
         split = make_split(data, asked_split.kind, seed, asked_split.core, asked_split.mask)
     with meter.step("encode"):
-        woven = encode(data, recipe, train_rows=split.rows[split.cold == 0], workers=workers, progress=tell)
+        known = split.rows[split.cold == 0] if len(split.train) else split.rows  # without a log no item is better known
+        woven = encode(data, recipe, train_rows=known, workers=workers, progress=tell)
+        health["notes"] += unread(woven.reports)
     bench = Bench(split, split.train_value(_dropped(woven.table, drop, seed).take(split.rows)))
     asked = {
         "dataset": data.name,

@@ -119,6 +119,11 @@ def bind(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
 
 
 def make(cls: Any, settings: Mapping[str, Any], where: str) -> Any:
+    return cls(**checked(cls, settings, where))
+
+
+def checked(cls: Any, settings: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The settings as the class takes them. `where`: how messages name the part."""
     hints = get_type_hints(cls.__init__, include_extras=True)
     known = list(inspect.signature(cls).parameters)
     mistakes, bound = [], {}
@@ -135,9 +140,9 @@ def make(cls: Any, settings: Mapping[str, Any], where: str) -> Any:
         raise RecipeError(
             " ".join(mistakes),
             f"settings of {where}: " + (", ".join(known) or "none") + ".",
-            f"correct the recipe or --set; `gobelin parts {where.split('.')[0]}` shows types and defaults.",
+            "correct the recipe or --set; `gobelin parts` shows types and defaults.",
         )
-    return cls(**bound)
+    return bound
 
 
 def settings_of(part: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gobelin.data.split import Mask
 from gobelin.errors import RecipeError, UnknownName, nearest
 
 DEFAULT = "weave"
+EACH_SENSE = "each_sense"  # of a baseline: also one model for each sense alone
 
 
 class PartSpec(BaseModel):
@@ -97,11 +98,14 @@ class Recipe(_Table):
     report: ReportSpec = ReportSpec()
 
     @model_validator(mode="after")
-    def _parts_exist(self) -> Self:
-        for spec in self.encoders.values():
-            parts.find("encoders", spec.part)
-        for spec in (self.model, *self.baselines.values()):
-            parts.find("models", spec.part)
+    def _parts_can_be_made(self) -> Self:
+        """A misspelt setting is told now, not after the encoding, and a baseline's is no reason to leave it out."""
+        named = {("encoders", f"encoders.{sense}"): spec for sense, spec in self.encoders.items()}
+        named |= {("models", "model"): self.model}
+        named |= {("models", f"baselines.{name}"): spec for name, spec in self.baselines.items()}
+        for (kind, where), spec in named.items():
+            settings = {name: value for name, value in spec.settings.items() if name != EACH_SENSE}
+            parts.checked(parts.find(kind, spec.part).load(), settings, where)
         return self
 
     def with_split(self, kind: str) -> "Recipe":
@@ -139,16 +143,16 @@ def _table(name: str) -> dict[str, Any]:
     if path.suffix == ".toml":
         if not path.is_file():
             raise RecipeError(f"There is no recipe file {name}.", "a TOML file.", "check the path.")
-        table = _read(path.read_text(encoding="utf-8"), name)
+        table = _read(path.read_bytes(), name)
         table.setdefault("name", path.stem)
         return table
     folder = resources.files("gobelin") / "recipes"
     if name in presets():
-        table = _read((folder / f"{name}.toml").read_text(encoding="utf-8"), name)
+        table = _read((folder / f"{name}.toml").read_bytes(), name)
         return {"name": name, **table}
     models = [part.name for part in parts.named("models")]
     if name in models:
-        table = _read((folder / f"{DEFAULT}.toml").read_text(encoding="utf-8"), DEFAULT)
+        table = _read((folder / f"{DEFAULT}.toml").read_bytes(), DEFAULT)
         return {**table, "name": name, "model": {"part": name}}
     known = sorted({*presets(), *models})
     raise UnknownName(
@@ -158,11 +162,13 @@ def _table(name: str) -> dict[str, Any]:
     )
 
 
-def _read(text: str, name: str) -> dict[str, Any]:
+def _read(raw: bytes, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as wrong:
-        raise RecipeError(f"The recipe {name} is not TOML: {wrong}.", "a TOML file.", "correct that line.") from wrong
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise RecipeError(
+            f"The recipe {name} is not TOML: {wrong}.", "a TOML file in UTF-8.", "correct that line."
+        ) from wrong
 
 
 def _parse(text: str) -> tuple[str, Any]:

@@ -5,21 +5,24 @@
     # here the folder has been synced, given a manifest with the hash of each file, and renamed into place
 
 A reader asks `open_folder`, which refuses a folder of another kind, of a later version, or with a damaged manifest.
+Whoever is killed leaves a name beside the target that begins with a dot; `siblings` says what becomes of it.
 """
 
 import contextlib
 import hashlib
 import json
+import os
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 from scipy.sparse import csr_array
 
+from gobelin import siblings
 from gobelin.errors import StoreError, UserError
 from gobelin.files import sync
 from gobelin.protocols import State
@@ -34,27 +37,49 @@ def publish(target: Path, kind: str) -> Iterator[Path]:
 
     A folder of the same kind is replaced; anything else that stands at `target` is left alone and refused.
     """
-    _refuse_foreign(target, kind)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.part"
-    temporary.mkdir()
+    target = target.resolve()  # "." has a name then, and a link leads to the folder that is meant
+    temporary = siblings.name(target, siblings.UNFINISHED)
     try:
-        yield temporary
-        _write_manifest(temporary, kind)
-        _refuse_foreign(target, kind)
-        _replace(temporary, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as alive:
+            with siblings.alone(target):
+                _refuse_foreign(target, kind)
+                temporary.mkdir()
+                alive.enter_context(siblings.locked(temporary))
+            yield temporary
+            _write_manifest(temporary, kind)
+            with siblings.alone(target):
+                _refuse_foreign(target, kind)
+                siblings.replace(temporary, target)
     except OSError as wrong:
-        raise StoreError(
-            f"{target} could not be written: {wrong.strerror or wrong}.",
-            "a place with room and leave to write.",
-            "free some space or name another folder; nothing was left half-written.",
-        ) from wrong
+        raise _unwritten(target, wrong.strerror or str(wrong)) from wrong
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def ready(target: Path, kind: str) -> None:
+    """Raises now what `publish` would raise after an hour's work: something else stands there, or no leave to write."""
+    target = target.resolve()
+    siblings.recover(target)
+    _refuse_foreign(target, kind)
+    above = next(folder for folder in target.parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise _unwritten(target, f"{above} is {'not to be written to' if above.is_dir() else 'no folder'}")
+
+
 def open_folder(folder: Path, kind: str, *, verify: bool = False) -> dict[str, Any]:
     """The manifest of a published folder. verify: read every file and compare its hash."""
+    if not (folder / MANIFEST).is_file():
+        siblings.recover(folder.resolve())
+    manifest = _manifest(folder, kind)
+    if verify:
+        for name, digest in manifest["files"].items():
+            if not (folder / name).is_file() or _digest(folder / name) != digest:
+                raise StoreError(f"{folder / name} is missing or changed.", "the file as written.", "make it again.")
+    return manifest
+
+
+def _manifest(folder: Path, kind: str) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise UserError(
@@ -64,7 +89,8 @@ def open_folder(folder: Path, kind: str, *, verify: bool = False) -> dict[str, A
         )
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version, found, files = int(manifest["version"]), str(manifest["kind"]), dict(manifest["files"])
+        version, found = int(manifest["version"]), str(manifest["kind"])
+        manifest["files"] = dict(manifest["files"])
     except (ValueError, KeyError, TypeError) as wrong:
         raise StoreError(f"{path} is damaged ({wrong}).", "a whole manifest.", "make the folder again.") from wrong
     if version > VERSION:
@@ -75,10 +101,6 @@ def open_folder(folder: Path, kind: str, *, verify: bool = False) -> dict[str, A
         )
     if found != kind:
         raise UserError(f"{folder} holds a {found}.", f"a {kind}.", "name another folder.")
-    if verify:
-        for name, digest in files.items():
-            if not (folder / name).is_file() or _digest(folder / name) != digest:
-                raise StoreError(f"{folder / name} is missing or changed.", "the file as written.", "make it again.")
     return manifest
 
 
@@ -105,7 +127,10 @@ def save_state(path: Path, state: State) -> None:
     plain = {key: split(value, key) for key, value in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(plain, ensure_ascii=False), encoding="utf-8")
-    safetensors.numpy.save_file(arrays, path.with_suffix(".safetensors"))
+    try:
+        safetensors.numpy.save_file(arrays, path.with_suffix(".safetensors"))
+    except safetensors.SafetensorError as wrong:  # its way of saying that the disk is full
+        raise OSError(str(wrong)) from wrong
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -136,7 +161,7 @@ def _refuse_foreign(target: Path, kind: str) -> None:
     if target.is_dir() and not any(target.iterdir()):
         return
     with contextlib.suppress(UserError):
-        open_folder(target, kind)
+        _manifest(target, kind)
         return
     raise UserError(
         f"{target} exists and is no {kind} folder of Gobelin's.",
@@ -159,19 +184,12 @@ def _write_manifest(folder: Path, kind: str) -> None:
         sync(path)
 
 
-def _replace(temporary: Path, target: Path) -> None:
-    """Rename into place. A folder cannot be replaced in one step: the old one steps aside for an instant."""
-    old = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.old"
-    if target.exists():
-        target.rename(old)
-    try:
-        temporary.rename(target)
-    except OSError:
-        if old.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-    sync(target.parent)
+def _unwritten(target: Path, why: str) -> StoreError:
+    return StoreError(
+        f"{target} could not be written: {why}.",
+        "a place with room and leave to write.",
+        "free some space or name another folder; nothing was left half-written.",
+    )
 
 
 def _digest(path: Path) -> str:

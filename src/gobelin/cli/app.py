@@ -162,8 +162,13 @@ def run(
     show.out.print(sentence(done.report))
     show.out.print(f"The report: {out / 'report.html'}")
     if not no_final:
-        user = done.served.users[0]
-        show.out.print(f"Next: gobelin recommend {out} --user {shlex.quote(user)}")
+        users, items = done.served.users, done.served.items
+        ask = (
+            f"recommend {out} --user {shlex.quote(users[0])}"
+            if len(users)
+            else f"similar {out} {shlex.quote(items[0])}"
+        )
+        show.out.print(f"Next: gobelin {ask}")
 
 
 @app.command()
@@ -425,7 +430,11 @@ def _history(text: str | None) -> list[str] | None:
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise UserError(f"There is no file {path}.", "a text file with one id a line.", "check the path.")
-    return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as wrong:
+        raise UserError(f"{path} is not UTF-8 text.", "a text file in UTF-8.", "convert it, or save it so.") from wrong
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _equals(text: str, option: str) -> tuple[str, str]:

@@ -10,6 +10,6 @@ def show_health(health: Health) -> None:
     for section, rows in groupby(health.rows(), key=lambda row: row[0]):
         show.table([section, ""], [[what, value] for _, what, value in rows])
         show.out.print()
-    show.out.print("[bold]advice[/bold]")
+    show.out.print("advice", style="bold")
     for line in health.advice:
         show.out.print(f"- {line}")

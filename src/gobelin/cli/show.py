@@ -11,13 +11,15 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from gobelin.errors import GobelinError
 
-out = Console(highlight=False, soft_wrap=True)
+# What people wrote is shown as they wrote it: no markup, no emoji codes
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 if not out.is_terminal:
     out.width = 120  # a file or a pipe has no width of its own
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 Tell = Callable[[str, int, int], None]
 
@@ -28,7 +30,10 @@ def progress() -> Iterator[Tell]:
     if not err.is_terminal:
         yield lambda step, done, total: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    columns = (
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+    )  # fmt: skip
     with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as bars:
         tasks: dict[str, Any] = {}
         begun: dict[str, float] = {}
@@ -92,7 +97,7 @@ def story(report: Mapping[str, Any], folder: str) -> None:
     ]
     for step, told in lines:
         if step in seconds:
-            out.print(f"{step:<10}{told}  [dim]{seconds[step]:,.1f} s[/dim]")
+            out.print(Text.assemble(f"{step:<10}{told}  ", (f"{seconds[step]:,.1f} s", "dim")))
     out.print()
     metrics = [m for m in ("recall@20", "ndcg@20") if any(m in x["metrics"] for x in report["models"].values())]
     rows = []
@@ -103,7 +108,7 @@ def story(report: Mapping[str, Any], folder: str) -> None:
         )
     table(["model", *metrics, "seconds"], rows)
     for name, why in report.get("left_out", {}).items():
-        out.print(f"[dim]left out: {name}: {why}[/dim]")
+        out.print(f"left out: {name}: {why}", style="dim")
     out.print()
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from gobelin import parts
 from gobelin.contest import tuning
 from gobelin.contest.bench import Bench, Exam
-from gobelin.errors import RecipeError, nearest
+from gobelin.errors import RecipeError, UserError, nearest
 from gobelin.protocols import Recommender
-from gobelin.recipe import Recipe, TuneSpec
+from gobelin.recipe import EACH_SENSE, Recipe, TuneSpec
 from gobelin.values import FeatureTable, Train
 
 Role = Literal["chosen", "ablation", "baseline"]
@@ -55,7 +55,7 @@ def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Con
             out.append(replace(chosen, name=f"{recipe.name} ({name})", role="ablation", senses=fewer))
     for name, base in recipe.baselines.items():
         settings = base.settings
-        each = settings.pop("each_sense", False)
+        each = settings.pop(EACH_SENSE, False)
         if _reads_senses(base.part) and not senses:
             continue
         if each and len(senses) > 1:
@@ -107,7 +107,16 @@ def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
 
 
 def fit(contender: Contender, settings: Mapping[str, Any], train: Train) -> Recommender:
-    """train: with these senses alone it is taken as it is, so that the model and its caller mean the same value."""
+    """train: with these senses alone it is taken as it is, so that the model and its caller mean the same value.
+
+    Raises UserError where there is nothing to learn from: no log, and no sense that the model reads.
+    """
+    if not len(train.histories.items) and not (contender.senses and _reads_senses(contender.part)):
+        raise UserError(
+            f"{contender.name} learns from the log, and this data set has none.",
+            "interactions, or a model that reads content (weave, content_neighbours) and items that have some.",
+            "add interactions.csv, or choose another recipe.",
+        )
     seen = train if tuple(train.table) == contender.senses else train.only(*contender.senses)
     return make(contender, settings).fit(seen, _rng(train, contender))
 

@@ -11,6 +11,8 @@ from gobelin.values import Features, Vocabulary
 TEXT_FIELDS = ("title", "text")
 MEDIA_FIELDS = ("image", "audio", "video")
 
+LONGEST_TITLE = 200  # characters that are printed of one
+
 _CODES = (
     "af am ar az be bg bn bs ca cs cy da de el en eo es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka kk km kn "
     "ko ky lo lt lv mk ml mn mr ms mt my ne nl no pa pl ps pt ro ru rw sd si sk sl so sq sr sv sw ta te tg th tl tr uk "
@@ -105,6 +107,7 @@ class Catalogue:
         return [tuple(p for one in v.split("|") if (p := one.strip())) if v else () for v in values]
 
     def titles(self) -> list[str]:
-        """A title of each item for printing: the plain column, else a language's, else the item's id."""
+        """A title of each item for printing, on one line: the plain column, else a language's, else the item's id."""
         columns = [self.columns[column] for column, _ in self.field("title")]
-        return [next((c[row] for c in columns if c[row] is not None), item) for row, item in enumerate(self.items)]  # type: ignore[misc]
+        titles = (next((t for c in columns if (t := c[row])), item) for row, item in enumerate(self.items))
+        return [" ".join(title[: 2 * LONGEST_TITLE].split())[:LONGEST_TITLE] for title in titles]

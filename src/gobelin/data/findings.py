@@ -142,7 +142,7 @@ def _suspicions(
         yield "empty", "no item has a value"
         return
     if distinct == 1 and len(known) == len(values) > 1:
-        yield "constant", f"every item has {known[0]!r}"
+        yield "constant", f"every item has {known[0][:60]!r}"
         return
     number = numbers(pa.chunked_array([pa.array(values, pa.string())]))[0]
     numeric = bool((~np.isnan(number)).sum() >= 0.5 * len(known))

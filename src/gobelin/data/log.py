@@ -228,6 +228,7 @@ def _times(table: Table, notes: Notebook) -> tuple[Int64[Array, " rows"] | None,
         seconds[larger] /= per_second
         size = np.where(larger, 0, size)
         notes.add("times-converted", f"{several(count, 'time')} in {unit}: converted to seconds.", count)
+    seconds[np.abs(seconds) >= _UNITS[-1][0]] = np.nan  # in no unit is this a moment
     missing = np.isnan(seconds)
     if missing.mean() > 0.5:
         count = int(missing.sum())

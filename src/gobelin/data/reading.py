@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ ALIASES: Mapping[str, Mapping[str, str]] = {
 """Chinese column names that are recognised without a mapping."""
 
 NOTHING = ("nan", "na", "n/a", "null", "none")  # how exports spell a missing number
+_LARGEST = float(np.finfo(np.float32).max)
+_BLOCK = 64 << 20  # bytes of a CSV file parsed at a time; a row may not be longer
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,14 @@ def from_frame(frame: pd.DataFrame, name: str) -> Table:
     if frame.index.name and frame.index.name not in frame.columns:
         frame = frame.reset_index()
     names = [str(column) for column in frame.columns]
-    _refuse_repeats(names, name)
+    refuse_repeats(names, name)
     columns = {}
     for place, column in enumerate(names):
         values = frame.iloc[:, place]
         try:
             array = pa.chunked_array([pa.array(values, from_pandas=True)])
-        except (pa.ArrowInvalid, pa.ArrowTypeError):  # several types in one column
-            array = pa.chunked_array([pa.array([None if _is_null(v) else str(v) for v in values], pa.string())])
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):  # several types in one column, or a rare one
+            array = _spelled(values, f"The column {column!r} of {name}")
         columns[column] = _as_text(array)
     return Table(name, columns, len(frame))
 
@@ -155,7 +157,7 @@ def factorise(column: pa.ChunkedArray) -> tuple[Int32[Array, " rows"], list[str]
 
 
 def numbers(column: pa.ChunkedArray) -> tuple[Float64[Array, " rows"], Bool[Array, " rows"]]:
-    """(values, NaN where empty or unreadable; True where a text is no finite number)."""
+    """(values, NaN where empty or unreadable; True where a text is no number, or none that float32 holds)."""
     try:
         values = _floats(pc.cast(column, pa.float64()))
         bad = np.zeros(len(values), dtype=bool)
@@ -165,9 +167,9 @@ def numbers(column: pa.ChunkedArray) -> tuple[Float64[Array, " rows"], Bool[Arra
         is_text = np.array([text.lower() not in NOTHING for text in texts] + [False], dtype=bool)
         values = distinct[codes]
         bad = is_text[codes] & np.isnan(values)
-    infinite = np.isinf(values)
-    values[infinite] = np.nan
-    return values, bad | infinite
+    beyond = np.abs(values) > _LARGEST
+    values[beyond] = np.nan
+    return values, bad | beyond
 
 
 def _number(text: str) -> float:
@@ -182,14 +184,19 @@ def _floats(column: pa.ChunkedArray) -> Float64[Array, " rows"]:
 
 
 def _read_csv(path: Path) -> Table:
-    raw = path.read_bytes()
+    try:
+        raw = path.read_bytes()
+    except OSError as wrong:
+        raise DatasetError(
+            f"{path.name} cannot be read: {wrong.strerror or wrong}.", "a file that may be read.", "look at its rights."
+        ) from wrong
     names = _header(raw, path)
-    _refuse_repeats([name for name in names if name], path.name)
+    refuse_repeats([name for name in names if name], path.name)
     unique = [name or f"unnamed {place}" for place, name in enumerate(names)]
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(raw),
-            read_options=arrow_csv.ReadOptions(column_names=unique, skip_rows_after_names=1),
+            read_options=arrow_csv.ReadOptions(column_names=unique, skip_rows_after_names=1, block_size=_BLOCK),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
                 column_types={name: pa.string() for name in unique}, null_values=[""], strings_can_be_null=True
@@ -237,13 +244,14 @@ def _not_utf8(path: Path) -> DatasetError:
 
 def _read_parquet(path: Path) -> Table:
     try:
+        names = parquet.read_schema(path).names
+        refuse_repeats(names, path.name)
         table = parquet.read_table(path)
-    except (pa.ArrowInvalid, OSError) as wrong:
+    except (pa.ArrowException, OSError) as wrong:
         raise DatasetError(
             f"{path.name} cannot be read: {wrong}.", "a Parquet file.", "write it again; it may be cut short."
         ) from wrong
-    _refuse_repeats(table.column_names, path.name)
-    columns = {name: _as_text(table.column(name)) for name in table.column_names}
+    columns = {name: _as_text(table.column(name)) for name in names}
     return Table(path.name, columns, table.num_rows)
 
 
@@ -266,9 +274,10 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
             column = pa.chunked_array([pa.array(np.nan_to_num(values).astype(np.int64), mask=np.isnan(values))])
         else:
             column = pc.if_else(missing, None, column)
-    if pa.types.is_struct(kind) or pa.types.is_map(kind) or pa.types.is_binary(kind):
-        column = pa.chunked_array([pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())])
-    return trimmed(column.cast(pa.string()))
+    try:
+        return trimmed(column.cast(pa.string()))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # a structure, a duration, bytes that are no text
+        return trimmed(_spelled(column.to_pylist(), "A column"))
 
 
 def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -279,7 +288,7 @@ def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
-def _refuse_repeats(names: list[str], file: str) -> None:
+def refuse_repeats(names: list[str], file: str) -> None:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DatasetError(
@@ -289,5 +298,13 @@ def _refuse_repeats(names: list[str], file: str) -> None:
         )
 
 
+def _spelled(values: Iterable[Any], where: str) -> pa.ChunkedArray:
+    """Each value as Python writes it."""
+    try:
+        return pa.chunked_array([pa.array([None if _is_null(v) else str(v) for v in values], pa.string())])
+    except UnicodeEncodeError as wrong:
+        raise DatasetError(f"{where} holds text that is no Unicode: {wrong}.", "text.", "write it again.") from wrong
+
+
 def _is_null(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)

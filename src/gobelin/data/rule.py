@@ -16,6 +16,8 @@ from gobelin.errors import DatasetError, nearest
 EVERY = "every event with an item"
 """The rule of a log that holds neither purchases nor ratings."""
 
+_LARGEST = 2**1000  # a float holds it
+
 _ORDER: dict[type, Callable[[Any, Any], Any]] = {
     ast.Lt: np.less,
     ast.LtE: np.less_equal,
@@ -122,6 +124,8 @@ def _constant(node: ast.expr) -> str | int | float | list[str | int | float]:
     for one in value if isinstance(value, list | tuple | set) else [value]:
         if not isinstance(one, str | int | float):
             raise ValueError(f"{one!r} is neither a number nor text")
+        if isinstance(one, int) and abs(one) > _LARGEST:
+            raise ValueError("a number in it is too large")
     return list(value) if isinstance(value, list | tuple | set) else value
 
 

@@ -60,7 +60,7 @@ class DatasetSettings(BaseModel):
         """Raises DatasetError where the file is not TOML or breaks the schema; every mistake is told at once."""
         try:
             table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as wrong:
             raise DatasetError(
                 f"{path.name} cannot be read: {wrong}.",
                 "a TOML file in UTF-8.",

@@ -34,9 +34,13 @@ def make_split(
 
     core: every user and item keeps at least so many positive pairs, in `random` and `cold-items`; the others have none.
     mask: what a list of the test may not show; "train" for figures that are to stand beside MMRec's.
+    A catalogue without a log has the split "none" of nothing: every item, nobody asked.
     Raises SplitError where a part would be empty, UnknownName for another kind.
     """
-    if kind in (None, "auto"):
+    alone = not len(dataset.events) and kind in (None, "auto", "none")
+    if alone:
+        kind = "none"
+    elif kind in (None, "auto"):
         kind = "time" if dataset.events.times is not None else "random"
     if kind not in _MAKERS:
         raise UnknownName(
@@ -45,11 +49,13 @@ def make_split(
             "name one of them with --split.",
         )
     pool = pool_of(dataset)
+    if alone:
+        return carry_out(dataset, pool, _without_log(pool), kind, seed, 0)
     if not len(pool.keys):
         raise SplitError(
-            f"{dataset.name} has no positive event to split.",
+            f"{dataset.name} has no positive event to split by {kind!r}.",
             "a log with events that people liked.",
-            "add interactions.csv, or correct `positive` in dataset.toml.",
+            "add interactions.csv, or leave --split out to compare items by their content.",
         )
     plan = _MAKERS[kind](pool, seed, core)
     used = core if kind in CORED else 0
@@ -97,6 +103,13 @@ def _none(pool: Pool, seed: int, core: int) -> Plan:
     rng = np.random.default_rng(seed)
     parts, small = _tenths(pool.users, rng, test=False)
     return _timeless(pool, parts, np.ones(len(pool.keys), dtype=bool), {"users_too_small": small}, cored=False)
+
+
+def _without_log(pool: Pool) -> Plan:
+    """Every item of the catalogue, no event."""
+    nothing = np.zeros(0, dtype=bool)
+    everyone, items = np.ones(pool.n_users, dtype=bool), np.ones(pool.n_items, dtype=bool)
+    return Plan(np.zeros(0, dtype=np.int8), items, everyone, nothing, nothing)
 
 
 def _leave_last(pool: Pool, seed: int, core: int) -> Plan:

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from gobelin.arrays import Array, Float32
 from gobelin.data.notes import Notebook, examples, several
-from gobelin.data.reading import Table, from_frame
+from gobelin.data.reading import Table, from_frame, refuse_repeats
 from gobelin.errors import DatasetError
 from gobelin.values import Features, Vocabulary
 
@@ -32,8 +32,9 @@ def read_vectors(folder: Path, items: Vocabulary, notes: Notebook) -> dict[str, 
 def parquet_columns(path: Path) -> tuple[list[str | None], Sequence[Any]]:
     """(item ids, vectors) of one file; DatasetError where it lacks either."""
     try:
+        refuse_repeats(parquet.read_schema(path).names, f"features/{path.name}")
         table = parquet.read_table(path)
-    except (pa.ArrowInvalid, OSError) as wrong:
+    except (pa.ArrowException, OSError) as wrong:
         raise DatasetError(
             f"features/{path.name} cannot be read: {wrong}.", "a Parquet file.", "write it again; it may be cut short."
         ) from wrong

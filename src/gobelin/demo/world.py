@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from gobelin.demo.words import Bilingual, Words, words
+from gobelin.errors import UserError
 from gobelin.media.drawing import WALLS, Picture
 from gobelin.media.weaving import LOOKS
 
@@ -145,12 +146,13 @@ class DemoShop:
 def build(items: int = ITEMS, people: int = PEOPLE, seed: int = 0) -> DemoShop:
     """Draw a shop: the same arguments give the same shop, and a shop of another size keeps its truth.
 
-    Raises ValueError for fewer than 100 items or 10 people: below that a taste has no products to choose from.
+    Raises UserError for fewer than 100 items or 10 people: below that a taste has no products to choose from.
     """
     if items < 100 or people < 10:
-        raise ValueError(
-            f"a demo shop of {items} items and {people} people is too small for its tastes: "
-            "ask for at least 100 items and 10 people"
+        raise UserError(
+            f"A demo shop of {items} items and {people} people is too small for its tastes.",
+            "at least 100 items and 10 people.",
+            "ask for more.",
         )
     rng = np.random.default_rng(seed)
     catalogue = _catalogue(items, rng)

@@ -1,12 +1,14 @@
 """Writing the demo shop as a dataset folder: tables, pictures and `dataset.toml`, one item at a time."""
 
 import csv
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gobelin.demo.words import words
 from gobelin.demo.world import DemoShop, Item
+from gobelin.errors import UserError
 from gobelin.media.drawing import draw
 
 SETTINGS = """\
@@ -20,14 +22,24 @@ event = "purchase"  # what a row of the log without an event would be
 def write(shop: DemoShop, folder: Path, told: Callable[[int, int], None] | None = None) -> None:
     """Write the shop into `folder`, which is made if need be; `told(done, items)` hears of every item drawn.
 
-    Raises ValueError if the folder holds anything already, before a file is touched.
+    Raises UserError if the folder holds anything already, before a file is touched. A shop that cannot be written to
+    its end is no shop: the folder goes again.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(
-            f"the demo shop cannot be drawn into {folder}: it needs a folder that is empty or does not exist yet; "
-            f"name another one, for example {folder.with_name(folder.name + '-2')}"
+        raise UserError(
+            f"The demo shop cannot be drawn into {folder}.",
+            "a folder that is empty or does not exist yet.",
+            f"name another one, for example {folder.with_name(folder.name + '-2')}.",
         )
+    try:
+        _fill(shop, folder, told)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _fill(shop: DemoShop, folder: Path, told: Callable[[int, int], None] | None) -> None:
     (folder / "images").mkdir(parents=True)
     settings = SETTINGS.format(items=len(shop.items), people=len(shop.people), seed=shop.seed)
     (folder / "dataset.toml").write_text(settings, "utf-8")

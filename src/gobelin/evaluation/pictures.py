@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from gobelin.data.pictures import formats
 from gobelin.evaluation.marks import WEAVES
 
 Pictures = Callable[[str], bytes | None] | Path | None
@@ -51,13 +52,13 @@ def thumbnail(raw: bytes, side: int = SIDE) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(raw)) as opened:
+            with Image.open(io.BytesIO(raw), formats=formats()) as opened:
                 opened.draft("RGB", (side * 2, side * 2))
                 small = ImageOps.exif_transpose(opened)
                 clear = small.mode in ("RGBA", "LA", "PA") or "transparency" in small.info
                 small = small.convert("RGBA" if clear else "RGB")
                 small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError, Warning):
+    except Exception:  # a damaged file may make a decoder raise anything
         return None
     out = io.BytesIO()
     small.save(out, "WEBP", quality=80)  # keeps transparency, and a third of the bytes of JPEG at this size

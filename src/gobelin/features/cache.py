@@ -67,7 +67,8 @@ class Cache:
             label = base / name / "encoder.json"
             if not label.exists():
                 replace_file(label, json.dumps({"fingerprint": fingerprint, "dim": dim}).encode())
-        return Vectors(base / name, dim)
+            shards.sweep(self.root)
+            return Vectors(base / name, dim)
 
     def scratch(self, shape: tuple[int, int]) -> Float32[Array, "rows dim"]:
         """Zeros in a memory-mapped file that has no name any more: its room is free again when the array is.

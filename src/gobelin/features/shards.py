@@ -87,7 +87,7 @@ def read(path: Path, dim: int) -> Shard:
 
 def sweep(folder: Path) -> None:
     """Removes temporary files that a killed process left a day ago or earlier."""
-    for path in folder.glob(".*.part"):
+    for path in (*folder.glob(".*.part"), *folder.glob(".scratch-*")):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _STALE:
                 path.unlink()

@@ -1,6 +1,5 @@
 """Picture files to RGB. Files are foreign: limits come first; whatever a decoder raises is a value with a reason."""
 
-import functools
 import io
 import warnings
 from dataclasses import dataclass
@@ -11,9 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gobelin.arrays import Array, Float32, UInt8
-
-# Formats that are decoded in this process alone; no EPS, which would start Ghostscript.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "MPO", "JPEG2000", "TGA", "ICO")
+from gobelin.data.pictures import PIXELS, formats
 
 Frame = Literal["squeeze", "pad", "crop"]
 """How a picture becomes a square: its sides squeezed; white added; the longer side cut at both ends."""
@@ -24,7 +21,7 @@ class Limits:
     """Larger files are refused before they are decoded: `size` of the file in bytes, `pixels` as its header says."""
 
     size: int = 64 * 2**20
-    pixels: int = 100_000_000
+    pixels: int = PIXELS
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def open_picture(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of strange metadata and large pictures: both are judged here
         try:
-            with Image.open(io.BytesIO(raw), formats=_formats()) as picture:
+            with Image.open(io.BytesIO(raw), formats=formats()) as picture:
                 width, height = picture.size
                 if width * height > limits.pixels:
                     return Unreadable("too large", f"{width} x {height} pixels; the limit is {limits.pixels:,}")
@@ -95,13 +92,6 @@ def _read(path: Path, limits: Limits) -> bytes | Unreadable:
     except (OSError, ValueError) as wrong:
         return Unreadable("unreadable", str(wrong))
     return raw
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """Those that this build of Pillow has."""
-    Image.init()
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _upright(picture: Image.Image) -> Image.Image:

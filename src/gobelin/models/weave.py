@@ -106,6 +106,8 @@ class Weave:
         order = np.lexsort((np.arange(len(counts)), -counts))
         kept = order[: self.most_items]
         rows = np.sort(kept[counts[kept] >= self.least_events])
+        if not len(train.histories.items):  # no log: the modalities alone are the sum that is inverted
+            rows = np.sort(kept)
         self._kernels = None
         self._loom = Loom(train, rows.astype(np.int64))
         return self._loom
