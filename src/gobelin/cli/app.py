@@ -289,15 +289,25 @@ def recommend(
 @app.command()
 def similar(
     run: RunArg,
-    item: Annotated[str, typer.Argument(help="An item id.", show_default=False)],
+    item: Annotated[str | None, typer.Argument(help="An item id.", show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every item; needs --out.")] = False,
     k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Also what each sense adds.")] = False,
+    out: Annotated[Path | None, typer.Option(help="A .parquet or .csv file to write.", show_default=False)] = None,
     json: Json = False,
 ) -> None:
-    """What stands nearest to an item: `gobelin similar runs/first item-0042`."""
+    """What stands nearest to an item: `gobelin similar runs/first item-0042`, or `--all --out similar.parquet`."""
     from gobelin.service import Run
 
     opened = Run.open(run)
+    if every:
+        if out is None:
+            raise UserError("--all without --out.", "a file for so many rows.", "add --out similar.parquet.")
+        _write(rows := opened.similar_all(k), out)
+        show.out.print(f"{len(rows):,} rows in {out}.")
+        return
+    if item is None:
+        raise UserError("No item was named.", "an item id, or --all.", "e.g. gobelin similar RUN ITEM.")
     rows = opened.similar(item, k)
     if explain:
         rows["because"] = opened.because(rows["item_id"].tolist(), history=[item])

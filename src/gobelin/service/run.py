@@ -24,6 +24,7 @@ from gobelin.values import Histories, Queries, Ranked, Wish
 from gobelin.values.vocabulary import tie_hash
 
 USERS_AT_ONCE = 1_000
+ITEMS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -115,14 +116,41 @@ class Run:
         s = self.served
         row = np.array([s.items.row(item)], dtype=np.int32)
         if not isinstance(s.model, ItemSimilarities):
-            raise UserError(
-                f"The model {s.contender.name!r} does not compare items.",
-                "a model that does, such as weave, ease or item_neighbours.",
-                "run another recipe.",
-            )
+            raise self._compares_nothing()
         scores = s.model.similarities(row)
         mask = csr_array((np.ones(1, dtype=np.float32), ([0], row)), shape=(1, len(s.items)))
         return self._frame(ranking.rank(scores, min(k, len(s.items)), ties=self._ties, mask=mask))
+
+    def similar_all(self, k: int = 10) -> pd.DataFrame:
+        """For every item its k nearest, as `similar`: item_id, rank, similar_item_id, score; by blocks of items."""
+        s = self.served
+        if not isinstance(s.model, ItemSimilarities):
+            raise self._compares_nothing()
+        frames = []
+        for start in range(0, len(s.items), ITEMS_AT_ONCE):
+            rows = np.arange(start, min(start + ITEMS_AT_ONCE, len(s.items)), dtype=np.int32)
+            own = csr_array((np.ones(len(rows), np.float32), rows, np.arange(len(rows) + 1)), (len(rows), len(s.items)))
+            ranked = ranking.rank(s.model.similarities(rows), min(k, len(s.items)), ties=self._ties, mask=own)
+            item, place = np.nonzero(ranked.items >= 0)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "item_id": [s.items[int(i)] for i in rows[item]],
+                        "rank": (place + 1).astype(np.int32),
+                        "similar_item_id": [s.items[int(i)] for i in ranked.items[item, place]],
+                        "score": ranked.scores[item, place],
+                    }
+                )
+            )
+        empty = pd.DataFrame(columns=["item_id", "rank", "similar_item_id", "score"])
+        return pd.concat(frames, ignore_index=True) if frames else empty
+
+    def _compares_nothing(self) -> UserError:
+        return UserError(
+            f"The model {self.served.contender.name!r} does not compare items.",
+            "a model that does, such as weave, ease or item_neighbours.",
+            "run another recipe.",
+        )
 
     def explain(
         self,
