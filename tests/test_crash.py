@@ -91,6 +91,11 @@ COMMANDS = {
 }
 
 
+def people(place: Path) -> set[str]:
+    """Whom the run's model answers for."""
+    return set(pd.read_parquet(place / "out" / "model" / "users.parquet")["user_id"])
+
+
 def asked(place: Path) -> list[str]:
     """The pieces that the encoder was given, in every process so far."""
     log = place / "log"
@@ -134,6 +139,31 @@ def test_a_kill_at_any_moment_leaves_a_whole_folder_or_none_and_loses_no_vector(
     assert finish(begin(place, *COMMANDS[kind]))[0] == 0
     store.open_folder(place / "out", kind=kind, verify=True)
     assert sorted(asked(place)) == sorted(set(TITLES) - before)
+    assert not list(place.glob(".out.*"))
+
+
+@pytest.mark.parametrize("moments", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_a_kill_of_an_update_leaves_the_run_as_it_was_or_as_it_should_be(place, moments) -> None:
+    assert finish(begin(place, *COMMANDS["run"]))[0] == 0
+    first = (place / "out" / "report.json").read_bytes()
+    log = pd.read_csv(place / "shop" / "interactions.csv", dtype=str)
+    more = pd.DataFrame({"user_id": ["u1", "new"], "item_id": ["005", "007"]})
+    pd.concat([log[log["user_id"] != "u7"], more]).to_csv(place / "shop" / "interactions.csv", index=False)
+    update = ["update", "out", "shop"]
+    shutil.copytree(place / "out", place / "spare")
+    begun = time.monotonic()
+    assert finish(begin(place, "update", "spare", "shop", recipe=()))[0] == 0
+    whole = time.monotonic() - begun
+    for moment in np.sort(np.random.default_rng(moments).uniform(0.3, 1.0, moments)) * whole:
+        process = begin(place, *update, recipe=())
+        time.sleep(moment)
+        os.kill(process.pid, signal.SIGKILL)
+        finish(process)
+        store.open_folder(place / "out", kind="run", verify=True)
+        updated = (place / "out" / "report.json").read_bytes() != first
+        assert ("u7" in people(place)) != updated and ("new" in people(place)) == updated
+    assert finish(begin(place, *update, recipe=()))[0] == 0
+    assert "u7" not in people(place) and "new" in people(place)
     assert not list(place.glob(".out.*"))
 
 
