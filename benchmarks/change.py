@@ -25,7 +25,7 @@ from gobelin.models._exact import Exact, thinned
 from gobelin.models.weave import Weave
 from gobelin.values import Histories, Train
 
-SIZES = (1, 30, 100, 300, 1_000)
+SIZES = (1, 30, 100, 300, 500, 700, 1_000, 1_500)
 SETTINGS = {"regularisation": 100.0, "user_power": 0.5, "item_power": 0.1, "history_power": 0.1, "head": 0.2}
 
 

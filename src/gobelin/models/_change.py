@@ -16,7 +16,7 @@ from gobelin.models._ground import Ground
 from gobelin.models._update import Square, bordered, raised, without
 from gobelin.values import Train
 
-WORTH = 0.2
+WORTH = 0.5
 """An update is taken up to this rank, as a share of the solved items; benchmarks/change.py measures where they meet."""
 
 
