@@ -19,7 +19,7 @@ from gobelin.evaluation import metrics, slices, statistics
 from gobelin.evaluation.beyond import beyond
 from gobelin.protocols import Explains, Recommender
 from gobelin.recipe import Recipe
-from gobelin.values import Kind, Queries, Ranked, Train, Vocabulary
+from gobelin.values import Histories, Kind, Queries, Ranked, Train, Vocabulary
 
 SHOWN = 20  # items of a list in recommendations.parquet, slices and beyond-accuracy figures
 LONGEST = max(metrics.KS)
@@ -232,7 +232,7 @@ def people(trial: Trial, model: Recommender, train: Train, answers: Answers) -> 
     out = []
     for query in some.tolist():
         one = histories.take(np.array([query]))
-        events = [(int(i), int(kind)) for i, kind in zip(one.items, one.kinds, strict=True) if i >= 0]
+        events = _each_once(one)
         had = {i for i, _ in events}
         had_groups = {group[int(rows[i])] for i in had} - {None} if group is not None else set()
         relevant = answers.exam.relevant[[query]].indices.tolist()
@@ -253,6 +253,16 @@ def people(trial: Trial, model: Recommender, train: Train, answers: Answers) -> 
             "held_out": [card(i) for i in relevant[:12]],
         })  # fmt: skip
     return out
+
+
+def _each_once(history: Histories) -> list[tuple[int, int]]:
+    """(item, kind of its strongest event) of each item of one history, by its last event, oldest first."""
+    last: dict[int, int] = {}
+    for event in np.flatnonzero(history.items >= 0).tolist():
+        item = int(history.items[event])
+        best = last.pop(item, event)
+        last[item] = event if history.weights[event] >= history.weights[best] else best
+    return [(item, int(history.kinds[event])) for item, event in last.items()]
 
 
 def _reasons(
