@@ -218,7 +218,7 @@ def test_a_full_disk_while_publishing_is_one_error_and_leaves_nothing(place, sma
     words = [str(small_disk / "out") if word == "out" else word for word in COMMANDS[kind]]
     if kind == "vectors":
         (small_disk / "filling").write_bytes(b"x" * (60 << 10))
-    assert said_once(*finish(begin(place, *words)), "could not be written", "No space left", "name another --out")
+    assert said_once(*finish(begin(place, *words)), "could not be written", "No space left", "name another folder")
     assert [p.name for p in small_disk.iterdir() if p.name != "filling"] == []
 
 
@@ -232,7 +232,7 @@ def test_a_file_that_may_not_grow_is_one_error_and_leaves_the_earlier_run(place)
     assert finish(begin(place, *COMMANDS["run"])) == (0, "")
     before = (place / "out" / store.MANIFEST).read_bytes()
     for most in (1 << 10, 40 << 10):  # a table of the split; the model's arrays
-        assert said_once(*finish(begin(place, *COMMANDS["run"], limit=most)), "File too large", "name another --out")
+        assert said_once(*finish(begin(place, *COMMANDS["run"], limit=most)), "File too large", "name another folder")
         assert (place / "out" / store.MANIFEST).read_bytes() == before
         store.open_folder(place / "out", kind="run", verify=True)
         assert not list(place.glob(".out.*"))

@@ -149,7 +149,7 @@ MUTATIONS = [
     Mutation(
         "validation may be recommended at test",
         "data/split.py",
-        'return self.train_pairs if part == "validation" else self.train_pairs.joined(self.validation)',
+        "return self.train_pairs if only_train else self.train_pairs.joined(self.validation)",
         "return self.train_pairs",
         "test_splits.py",
     ),
