@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # More BLAS threads than cores make small matrices slower, and two cores are what we promise.
 export OMP_NUM_THREADS ?= 2
+# The tests of one file stay together: they share what they have made.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help run test check-long lint format wheel clean
 
@@ -33,10 +35,10 @@ test: $(VENV)/.dev ## lint, types, layers, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m "not long"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m "not long" $(SPREAD)
 
 check-long: $(VENV)/.dev ## what takes longer than `make test` may
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m "long or not long" --hypothesis-profile=long
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m "long or not long" --hypothesis-profile=long $(SPREAD)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/mypy && $(BIN)/lint-imports
