@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
+from scipy.sparse import csr_array
 
 from gobelin.data.dataset import Dataset
 from gobelin.data.events import Events
@@ -35,6 +36,16 @@ def rows_of(split: Split, events: Events) -> list[tuple[str, str | None, str]]:
         (split.users[u], split.items[i] if i >= 0 else None, Kind(k).name)
         for u, i, k in zip(events.users.tolist(), events.items.tolist(), events.kinds.tolist(), strict=True)
     ]
+
+
+def mask_of(split: Split, part: str) -> csr_array:
+    """(queries of the part, items) 1 where the user already liked the item."""
+    return split.seen(part).matrix(len(split.users), len(split.items))[split.pairs(part).askers()]
+
+
+def targets_of(split: Split, part: str) -> csr_array:
+    """(queries of the part, items) 1 for each pair held out."""
+    return split.pairs(part).matrix(len(split.users), len(split.items))[split.pairs(part).askers()]
 
 
 def block(users: int, items: int) -> list[tuple]:
@@ -113,7 +124,7 @@ def test_in_time_pairs_already_in_the_history_are_dropped_and_counted() -> None:
     assert ("u", "i18", "view") not in rows_of(split, split.train)
     assert ("u", None, "search") in rows_of(split, split.train)
     assert split.counts["cold_users_test"] == 1  # v has no history, and is asked for all the same
-    assert split.queries("test").histories.lengths.tolist() == [17, 0]
+    assert split.histories.take(split.test.askers()).lengths.tolist() == [17, 0]
     assert split.counts["cold_pairs_test"] == 2 and split.cold[split.items.row("i17")] == 3
     merged = split.refit()
     assert ("u", "i16", "purchase") in rows_of(merged, merged.train)
@@ -174,8 +185,12 @@ def test_lists_of_the_test_may_show_validation_where_only_train_is_masked() -> N
     rows = [("u", "a", "train"), ("u", "b", "validation"), ("u", "c", "test")]
     dataset = dataset_of(rows, "user_id item_id split")
     both, train = (make_split(dataset, "given", mask=mask) for mask in ("train+validation", "train"))
-    assert both.mask("test").toarray().tolist() == [[1, 1, 0]] and train.mask("test").toarray().tolist() == [[1, 0, 0]]
-    assert both.mask("validation").toarray().tolist() == train.mask("validation").toarray().tolist() == [[1, 0, 0]]
+    assert mask_of(both, "test").toarray().tolist() == [[1, 1, 0]] and mask_of(train, "test").toarray().tolist() == [
+        [1, 0, 0]
+    ]
+    assert (
+        mask_of(both, "validation").toarray().tolist() == mask_of(train, "validation").toarray().tolist() == [[1, 0, 0]]
+    )
     assert train.refit().mask("test").toarray().tolist() == [[1, 1, 0]]  # what a history holds is never shown
 
 
@@ -219,11 +234,11 @@ def test_masks_and_targets_are_positive_pairs_by_asking_user() -> None:
     rows = [*block(5, 10), ("u0", "i3", 0, "view")]
     split = make_split(dataset_of(rows, items=11), "random", seed=1)
     for part in ("validation", "test"):
-        mask, targets = split.mask(part), split.targets(part)
+        mask, targets = mask_of(split, part), targets_of(split, part)
         assert mask.shape == targets.shape == (5, 10)
         assert mask.sum() == 5 * (8 if part == "validation" else 9)
         assert (mask * targets).nnz == 0
-    both = (split.mask("test") + split.targets("test")).toarray()
+    both = (mask_of(split, "test") + targets_of(split, "test")).toarray()
     assert (both == 1).all()
 
 
@@ -234,7 +249,7 @@ def test_a_disliked_item_is_in_the_history_but_not_masked_and_counts_as_cold() -
     split = make_split(dataset_of(rows, "user_id item_id rating"), "none")
     bad = split.items.row("bad")
     assert bad in split.train.items and split.cold[bad] == 3
-    assert split.mask("validation").toarray()[0, bad] == 0
+    assert mask_of(split, "validation").toarray()[0, bad] == 0
 
 
 def test_train_value_is_what_models_are_fitted_on() -> None:
@@ -332,7 +347,10 @@ def test_no_held_out_pair_is_in_train_and_nothing_is_lost(
                 (split.train_pairs, split.validation, split.test))  # fmt: skip
             assert held == (split.validation.users == user).sum() == max(1, round(whole / 10))
     for part in ("validation", "test"):
-        assert split.targets(part).nnz == len(split.pairs(part)) and (split.mask(part) * split.targets(part)).nnz == 0
+        assert (
+            targets_of(split, part).nnz == len(split.pairs(part))
+            and (mask_of(split, part) * targets_of(split, part)).nnz == 0
+        )
     rows = split.rows.tolist()
     assert [dataset.items[row] for row in rows] == list(split.items) and split.users == dataset.users
 
@@ -358,7 +376,7 @@ def test_the_random_split_has_the_sizes_of_the_published_baselines(
 @pytest.mark.real
 def test_the_time_split_of_movielens_leaves_eighteen_known_test_users(real: Path) -> None:
     split = make_split(Dataset.read(real / "movielens_small"))
-    lengths = split.queries("test").histories.lengths
+    lengths = split.histories.take(split.test.askers()).lengths
     assert (len(lengths), int((lengths > 0).sum())) == (80, 18) and split.counts["cold_users_test"] == 62
 
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64, UInt8
 from gobelin.data.events import Events
-from gobelin.values import FeatureTable, Histories, Queries, Train, Vocabulary
+from gobelin.values import FeatureTable, Histories, Train, Vocabulary
 
 WARM, COLD_VALIDATION, COLD_TEST, COLD_ELSE = 0, 1, 2, 3
 
@@ -110,24 +110,10 @@ class Split:
     def pairs(self, part: Part) -> Pairs:
         return self.validation if part == "validation" else self.test
 
-    def queries(self, part: Part) -> Queries:
-        """Every user with a pair in the part, rising by row, asking with their history in train."""
-        users = self.pairs(part).askers()
-        return Queries(users, self.histories.take(users), self.now)
-
     def seen(self, part: Part) -> Pairs:
         """What a list of the part may not show: pairs of train, at test those of validation too (`mask_at_test`)."""
         only_train = part == "validation" or self.mask_at_test == "train"
         return self.train_pairs if only_train else self.train_pairs.joined(self.validation)
-
-    def mask(self, part: Part) -> csr_array:
-        """(queries of the part, items) 1 where the user already liked the item, as `seen` says."""
-        return self.seen(part).matrix(len(self.users), len(self.items))[self.pairs(part).askers()]
-
-    def targets(self, part: Part) -> csr_array:
-        """(queries of the part, items) 1 for each pair held out."""
-        pairs = self.pairs(part)
-        return pairs.matrix(len(self.users), len(self.items))[pairs.askers()]
 
     def on_items(self, rows: Int32[Array, " chosen"]) -> "Split":
         """The same split with some of its items only; events and held-out pairs of the others are left out."""
