@@ -185,13 +185,11 @@ def test_lists_of_the_test_may_show_validation_where_only_train_is_masked() -> N
     rows = [("u", "a", "train"), ("u", "b", "validation"), ("u", "c", "test")]
     dataset = dataset_of(rows, "user_id item_id split")
     both, train = (make_split(dataset, "given", mask=mask) for mask in ("train+validation", "train"))
-    assert mask_of(both, "test").toarray().tolist() == [[1, 1, 0]] and mask_of(train, "test").toarray().tolist() == [
-        [1, 0, 0]
-    ]
-    assert (
-        mask_of(both, "validation").toarray().tolist() == mask_of(train, "validation").toarray().tolist() == [[1, 0, 0]]
-    )
-    assert train.refit().mask("test").toarray().tolist() == [[1, 1, 0]]  # what a history holds is never shown
+    assert mask_of(both, "test").toarray().tolist() == [[1, 1, 0]]
+    assert mask_of(train, "test").toarray().tolist() == [[1, 0, 0]]
+    assert mask_of(both, "validation").toarray().tolist() == [[1, 0, 0]]
+    assert mask_of(train, "validation").toarray().tolist() == [[1, 0, 0]]
+    assert mask_of(train.refit(), "test").toarray().tolist() == [[1, 1, 0]]  # what a history holds is never shown
 
 
 def test_none_keeps_no_test_and_asks_a_tenth_of_each_user() -> None:
@@ -347,10 +345,8 @@ def test_no_held_out_pair_is_in_train_and_nothing_is_lost(
                 (split.train_pairs, split.validation, split.test))  # fmt: skip
             assert held == (split.validation.users == user).sum() == max(1, round(whole / 10))
     for part in ("validation", "test"):
-        assert (
-            targets_of(split, part).nnz == len(split.pairs(part))
-            and (mask_of(split, part) * targets_of(split, part)).nnz == 0
-        )
+        targets = targets_of(split, part)
+        assert targets.nnz == len(split.pairs(part)) and (mask_of(split, part) * targets).nnz == 0
     rows = split.rows.tolist()
     assert [dataset.items[row] for row in rows] == list(split.items) and split.users == dataset.users
 
