@@ -4,6 +4,8 @@ import numpy as np
 
 from gobelin.arrays import Array, Bool, Float
 
+AT_ONCE = 128  # rows
+
 
 def kernel(
     cosine: Float[Array, "rows columns"], rows: Bool[Array, " rows"], columns: Bool[Array, " columns"], tau: float
@@ -14,9 +16,11 @@ def kernel(
     """
     if tau == 0:
         return cosine  # unit rows of absent items are zero, so their cosines are
-    cosine -= 1
-    cosine *= 1 / tau
-    np.exp(cosine, out=cosine)
+    for start in range(0, len(cosine), AT_ONCE):  # what is in the cache is not fetched four times
+        block = cosine[start : start + AT_ONCE]
+        block -= 1
+        block *= 1 / tau
+        np.exp(block, out=block)
     cosine[~rows] = 0
     cosine[:, ~columns] = 0
     return cosine

@@ -12,6 +12,7 @@ from gobelin.models._kernel import kernel
 from gobelin.models._linear import inverse
 from gobelin.values import Features, Train
 
+AT_ONCE = 256  # rows or columns of a square: what a core's cache holds
 KEPT_BYTES = 600 * 2**20  # of kernels, grams and inverses kept for the next setting; beyond it the oldest go
 
 
@@ -75,8 +76,8 @@ class Loom:
             total = self.gram(user_power, item_power).copy()
             for sense, (weight, tau) in senses.items():
                 kernel = self.kernel(sense, tau, fill)
-                for start in range(0, len(total), 1024):  # by blocks: no third square
-                    total[start : start + 1024] += np.float32(weight) * kernel[start : start + 1024]
+                for start in range(0, len(total), AT_ONCE):  # by blocks: no third square
+                    total[start : start + AT_ONCE] += np.float32(weight) * kernel[start : start + AT_ONCE]
             total[np.diag_indices(len(total))] += np.float32(regularisation)
             return inverse(total)
 
@@ -84,9 +85,7 @@ class Loom:
 
     def _cosine(self, sense: str, fill: int) -> ItemSquare:
         def made() -> ItemSquare:
-            unit = self._sense(sense, fill)[0]
-            product = unit @ unit.T
-            return np.asarray(product.toarray() if isinstance(product, csr_array) else product, dtype=np.float32)
+            return cosines(self._sense(sense, fill)[0])
 
         return self._keep(("cosine", sense, fill if self.lacks(sense) else 0), made)
 
@@ -107,6 +106,17 @@ class Loom:
         while len(self._kept) > 1 and sum(a.nbytes for a in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
         return made
+
+
+def cosines(unit: Any) -> ItemSquare:
+    """(rows, rows) unit @ unit.T, dense. Sparse rows meet dense blocks: where most pairs share a dimension, a sparse
+    product would be several times slower."""
+    if not isinstance(unit, csr_array):
+        return np.asarray(unit @ unit.T, dtype=np.float32)
+    out = np.empty((unit.shape[0], unit.shape[0]), dtype=np.float32)
+    for start in range(0, len(out), AT_ONCE):
+        out[:, start : start + AT_ONCE] = unit @ unit[start : start + AT_ONCE].T.toarray()
+    return out
 
 
 def nearest_in_log(x: csr_array, counts: Float32[Array, " solved"], k: int, among: Bool[Array, " solved"]) -> csr_array:
