@@ -23,6 +23,7 @@ from gobelin.values import Histories, Kind, Queries, Ranked, Train, Vocabulary
 
 SHOWN = 20  # items of a list in recommendations.parquet, slices and beyond-accuracy figures
 LONGEST = max(metrics.KS)
+EXPLAINED = 5_000  # items: above it a float64 solve for six sample people would cost more than the run's own
 VERSIONS = ("numpy", "scipy", "scikit-learn", "pyarrow", "onnxruntime", "pillow")
 
 
@@ -269,7 +270,7 @@ def _reasons(
     model: Recommender, train: Train, query: Queries, items: Sequence[int]
 ) -> list[tuple[int, dict[str, float]] | None]:
     """For each item the one of the history that adds most, and what each sense adds; None where nothing does."""
-    if not isinstance(model, Explains) or not items:
+    if not isinstance(model, Explains) or not items or len(train.items) > EXPLAINED:
         return [None] * len(items)
     found = model.explain(query, np.array(items, dtype=np.int32), train)
     out: list[tuple[int, dict[str, float]] | None] = []
