@@ -59,7 +59,7 @@ def with_items(train: Train, order: list[int], new: int = 0, seed: int = 5) -> T
     return train_of(train, train.histories.recode(place), FeatureTable(ids, features))
 
 
-def agree(model: Weave, before: Train, after: Train) -> None:
+def assert_the_arrays_of_a_fit(model: Weave, before: Train, after: Train) -> None:
     ground = changed_ground(model.exactly(before).ground, after, model.least_events, model.most_items)
     fresh = Exact.solved(ground)
     found = changed(model.exactly(before), after, model.least_events, model.most_items)
@@ -98,7 +98,7 @@ def test_events_are_added(model) -> None:
     took["user 0"] = [*took["user 0"], 5, 9]
     took["user 3"] = [*took["user 3"], 2]
     took["somebody new"] = [1, 4, 8]
-    agree(weave, train, with_events(train, took))
+    assert_the_arrays_of_a_fit(weave, train, with_events(train, took))
 
 
 def test_an_item_that_nobody_met_joins_with_its_first_events(model) -> None:
@@ -107,7 +107,7 @@ def test_an_item_that_nobody_met_joins_with_its_first_events(model) -> None:
     for user in ("user 0", "user 1", "user 2", "user 3", "user 5"):
         took[user] = [*took[user], 3]
     after = with_events(train, took)
-    agree(weave, train, after)
+    assert_the_arrays_of_a_fit(weave, train, after)
     assert 3 in weave.apply(train, after).exactly(after).ground.solved
 
 
@@ -116,14 +116,14 @@ def test_people_are_forgotten(model) -> None:
     took = lists(train)
     for user in ("user 1", "user 4", "user 7"):
         del took[user]
-    agree(weave, train, with_events(train, took))
+    assert_the_arrays_of_a_fit(weave, train, with_events(train, took))
 
 
 def test_items_are_added_removed_and_reordered(model) -> None:
     weave, train = model
     order = [i for i in range(len(train.items)) if i not in (0, 6, 7)]
-    agree(weave, train, with_items(train, order, new=4))
-    agree(weave, train, with_items(train, order[::-1], new=2))
+    assert_the_arrays_of_a_fit(weave, train, with_items(train, order, new=4))
+    assert_the_arrays_of_a_fit(weave, train, with_items(train, order[::-1], new=2))
 
 
 def test_an_item_is_described_anew(model) -> None:
@@ -133,7 +133,7 @@ def test_an_item_is_described_anew(model) -> None:
     values[4], values[3] = values[4][::-1], 1.0
     text = Features(one.name, one.modality, one.ids, values, one.present | (np.arange(len(one.ids)) == 9))
     table = FeatureTable(train.items, {**train.table.features, "text.words": text})
-    agree(weave, train, train_of(train, train.histories, table))
+    assert_the_arrays_of_a_fit(weave, train, train_of(train, train.histories, table))
 
 
 def test_changes_follow_each_other(model) -> None:
@@ -143,7 +143,7 @@ def test_changes_follow_each_other(model) -> None:
     second = with_events(train, took)
     once = weave.apply(train, second)
     third = with_items(second, [i for i in range(len(second.items)) if i != 5], new=2)
-    agree(once, second, third)
+    assert_the_arrays_of_a_fit(once, second, third)
 
 
 def test_a_change_of_nothing_changes_nothing(model) -> None:

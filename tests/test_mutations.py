@@ -176,7 +176,7 @@ MUTATIONS = [
     ),
     Mutation(
         "the item itself counts in its own column",
-        "models/weave.py",
+        "models/_linear.py",
         "    b[np.diag_indices(len(b))] = 0\n",
         "",
         "test_weave.py",

@@ -64,9 +64,7 @@ def cheap(rank: int, solved: int) -> bool:
 
 def changed_ground(before: Ground, train: Train, least_events: int, most_items: int) -> Ground:
     counts = np.where(train.cold, 0, train.counts())
-    stays = np.zeros(len(train.items), dtype=bool)
-    names = {before.train.items[row] for row in before.solved.tolist()}
-    stays[[row for row, name in enumerate(train.items) if name in names]] = True
+    stays = before.places(train.items, np.arange(len(train.items))) >= 0
     joins = np.flatnonzero(~stays & (counts >= least_events))
     room = max(0, most_items - int(stays.sum()))
     first = joins[np.lexsort((joins, -counts[joins]))][:room]
@@ -75,8 +73,7 @@ def changed_ground(before: Ground, train: Train, least_events: int, most_items: 
 
 
 def _difference(before: Ground, after: Ground) -> _Difference:
-    here = {before.train.items[row]: place for place, row in enumerate(before.solved.tolist())}
-    origin = np.array([here.get(after.train.items[row], -1) for row in after.solved.tolist()], dtype=np.int64)
+    origin = before.places(after.train.items, after.solved)
     told_anew = _described_anew(before, after, origin)
     old = np.flatnonzero((origin >= 0) & ~told_anew)
     kept = origin[old]

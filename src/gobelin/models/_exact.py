@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, vstack
 
 from gobelin.arrays import Array, Float64, Int64
 from gobelin.models._ground import Block, Ground
-from gobelin.models._linear import inverse
+from gobelin.models._linear import inverse, weights
 from gobelin.models._transfer import DENSE_BYTES, Mixture, largest, nothing
 from gobelin.values import Histories
 
@@ -52,9 +52,9 @@ class Exact:
     def matrix(self) -> Block:
         """B between solved items, as the model scores with it."""
         terms, counts = self.ground.terms, np.maximum(self.ground.scalers.counts, 1)
-        b = _closed(self.woven)
+        b = weights(self.woven)
         if terms.log_blend and self.alone is not None and terms.senses:
-            b += terms.log_blend * _closed(self.alone)
+            b += terms.log_blend * weights(self.alone)
         b *= counts[:, None] ** -terms.history_power
         b *= counts[None, :] ** terms.head
         return b
@@ -63,7 +63,7 @@ class Exact:
     def base(self) -> Block:
         """What new items are regressed from."""
         terms, counts = self.ground.terms, np.maximum(self.ground.scalers.counts, 1)
-        base = _closed(self.woven if self.alone is None else self.alone)
+        base = weights(self.woven if self.alone is None else self.alone)
         base *= counts[:, None] ** -terms.history_power
         base *= counts[None, :] ** terms.cold_head
         length = float(np.sqrt(np.einsum("ij,ij->", base, base) / max(len(base), 1)))
@@ -114,12 +114,13 @@ class Exact:
         u = scaled @ self.woven  # (events, solved)
         every = np.arange(len(counts), dtype=np.int64)
         out: dict[str, Block] = {name: np.zeros((len(columns), len(told))) for name in ["log", *terms.senses]}
+        alone = self.alone if terms.log_blend and terms.senses else None
+        u0 = None if alone is None else scaled @ alone
         for some in _parts(columns):
             for name, side in self.ground.sides(every, columns[some]).items():
                 own = u[:, columns[some]] * self._own[name][columns[some]]
                 out[name][some] = (u @ side - own).T
-            if terms.log_blend and self.alone is not None and terms.senses:
-                u0 = scaled @ self.alone
+            if u0 is not None:
                 side, own = self.ground.log(every, columns[some]), u0[:, columns[some]] * self._own_alone[columns[some]]
                 out["log"][some] += terms.log_blend * (u0 @ side - own).T
         loud = counts[columns, None] ** terms.head
@@ -196,12 +197,6 @@ def resemblance(ground: Ground, items: Int64[Array, " rows"], columns: Int64[Arr
     for like in ground.alike(items, columns).values():
         total += like
     return total
-
-
-def _closed(p: Block) -> Block:
-    b = p * (-1 / np.diag(p))[None, :]
-    b[np.diag_indices(len(b))] = 0
-    return np.asarray(b)
 
 
 def _ridged(block: Block, ridge: float) -> Block:

@@ -81,8 +81,7 @@ class Scalers:
         An item that joins and lacks a sense is lent nothing until the next fit.
         """
         x = train.matrix()[:, solved].astype(np.float64)
-        place = _places_of(before.train.items, before.solved)
-        old = np.array([place.get(train.items[row], -1) for row in solved.tolist()], dtype=np.int64)
+        old = before.places(train.items, solved)
         users = {name: row for row, name in enumerate(before.train.users)}
         people = np.array([self.people[users[u]] if u in users else 0.0 for u in train.users], dtype=np.float64)
         people = np.where(people > 0, people, person_weight(x, before.terms.user_power) * self.factor)
@@ -99,10 +98,6 @@ def person_weight(x: csr_array, user_power: float) -> Float64[Array, " users"]:
     """d^-b of each user by the sum d of their weights on solved items; 0 where there is none."""
     active = np.asarray(x.sum(axis=1)).ravel()
     return np.where(active > 0, np.maximum(active, 1e-9) ** -user_power, 0.0)
-
-
-def _places_of(items: Vocabulary, solved: Rows) -> dict[str, int]:
-    return {items[row]: place for place, row in enumerate(solved.tolist())}
 
 
 def _scaled(
@@ -124,6 +119,14 @@ class Ground:
     @cached_property
     def rest(self) -> Rows:
         return np.setdiff1d(np.arange(len(self.train.items), dtype=np.int64), self.solved)
+
+    def places(self, items: Vocabulary, rows: Rows) -> Rows:
+        """The place among the solved items of each item of another vocabulary, -1 where it has none."""
+        return np.array([self._place.get(items[row], -1) for row in rows.tolist()], dtype=np.int64)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {self.train.items[row]: place for place, row in enumerate(self.solved.tolist())}
 
     @cached_property
     def y(self) -> csr_array:

@@ -51,6 +51,13 @@ def closed_form(gram: Float32[Array, "items items"], regularisation: float) -> I
     return p
 
 
+def weights(p: Square) -> Square:
+    """B = I - P / diag(P) of an inverse P, a new array: B[i, j] is what item i says for item j; zero diagonal."""
+    b = p * (-1 / np.diag(p))[None, :]
+    b[np.diag_indices(len(b))] = 0
+    return np.asarray(b)
+
+
 def explain_linear(
     matrix: Float32[Array, "items items"] | csr_array, query: Queries, items: Int32[Array, " wanted"]
 ) -> Contributions:

@@ -13,6 +13,7 @@ from gobelin.models._change import changed
 from gobelin.models._exact import Exact, thinned
 from gobelin.models._fitted import remade, state_of
 from gobelin.models._ground import Ground, Scalers, Terms
+from gobelin.models._linear import weights
 from gobelin.models._loom import Loom
 from gobelin.models._transfer import Kernels, Mixture, nothing
 from gobelin.parts import Grid
@@ -96,8 +97,7 @@ class Weave:
         base = self._base(loom) if len(rest) else matrix
         if self._kernels is None or self._kernels.shape != (len(rest), len(loom.rows)):
             self._kernels = Kernels(train.table, loom.rows, rest)
-        weights = {sense: self.cold_weight.get(sense, self.default("cold_weight")) for sense in train.table}
-        weaves = self._kernels.mixture(weights, self.cold_tau, self.cold_ridge)
+        weaves = self._kernels.mixture(self._cold_weights(train), self.cold_tau, self.cold_ridge)
         self._fitted = _Woven(loom.rows, rest, matrix, weaves, base, len(train.items))
         return self
 
@@ -117,10 +117,13 @@ class Weave:
         pairs = {s: (self.weight.get(s, WEIGHT), self.tau.get(s, TAU)) for s in train.table}
         return {s: pair for s, pair in pairs.items() if pair[0] > 0}
 
+    def _cold_weights(self, train: Train) -> dict[str, float]:
+        return {sense: self.cold_weight.get(sense, self.default("cold_weight")) for sense in train.table}
+
     def _closed(self, loom: Loom, senses: Mapping[str, tuple[float, float]], head: float) -> ItemSquare:
-        b = _weights(loom.inverse(self.user_power, self.item_power, self.regularisation, senses, self.fill))
+        b = weights(loom.inverse(self.user_power, self.item_power, self.regularisation, senses, self.fill))
         if self.log_blend and senses:
-            alone = _weights(loom.inverse(self.user_power, self.item_power, self.regularisation, {}, 0))
+            alone = weights(loom.inverse(self.user_power, self.item_power, self.regularisation, {}, 0))
             b += np.float32(self.log_blend) * alone
         popular = np.maximum(loom.counts, 1)
         if self.history_power:
@@ -208,7 +211,7 @@ class Weave:
         return self._exact
 
     def _terms(self, train: Train) -> Terms:
-        cold = {sense: self.cold_weight.get(sense, self.default("cold_weight")) for sense in train.table}
+        cold = self._cold_weights(train)
         total = sum(cold.values())
         return Terms(
             senses=self._senses(train),
@@ -275,10 +278,3 @@ class Weave:
 
 def _single(square: Float64[Array, "_ _"]) -> ItemSquare:
     return square.astype(np.float32)
-
-
-def _weights(p: ItemSquare) -> ItemSquare:
-    """B = I - P / diag(P): B[i, j] is what item i says for item j. A new array; P stays the loom's."""
-    b = p * (-1 / np.diag(p))[None, :]
-    b[np.diag_indices(len(b))] = 0
-    return np.asarray(b, dtype=np.float32)
