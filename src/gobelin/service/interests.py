@@ -36,8 +36,10 @@ class Marks:
     has: csr_array  # (items, marks) 1 where the item has it
 
 
-def interests(served: Served, histories: Histories, k: int) -> pd.DataFrame:
+def interests(served: Served, every: Sequence[Marks], histories: Histories, k: int) -> pd.DataFrame:
     """The k strongest interests of each kind in one history: by, interest, yours, everyone, strength, evidence.
+
+    every: the marks of `every_mark`, made once for all histories.
 
     yours, everyone: share of what this person, and all people, took that has it. strength: log-likelihood ratio, 0
     where the person has it no more often than chance; from about 3.8 on such a share is rare by chance alone.
@@ -48,7 +50,7 @@ def interests(served: Served, histories: Histories, k: int) -> pd.DataFrame:
         np.maximum(served.histories.items, 0), served.histories.spoken().astype(np.float64), len(served.items)
     )
     rows: list[dict[str, Any]] = []
-    for marks in every_mark(served):
+    for marks in every:
         strength, yours, base = surprise(marks.has, took, everyone)
         best = [int(i) for i in np.argsort(-strength, kind="stable")[:k] if strength[i] > 0]
         for mark in best:

@@ -17,7 +17,7 @@ from gobelin.errors import UserError
 from gobelin.features.wish import wish_vectors
 from gobelin.protocols import ItemSimilarities
 from gobelin.service import wishes
-from gobelin.service.interests import interests
+from gobelin.service.interests import Marks, every_mark, interests
 from gobelin.service.served import Served, load_model
 from gobelin.service.why import Explanation, because, explain
 from gobelin.values import Histories, Queries, Ranked, Wish
@@ -97,19 +97,8 @@ class Run:
         for start in range(0, len(rows), USERS_AT_ONCE):
             some = rows[start : start + USERS_AT_ONCE]
             ranked = self._rank(self._of_users(some, at), k, allowed, include_seen)
-            query, place = np.nonzero(ranked.items >= 0)
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "user_id": [s.users[int(u)] for u in some[query]],
-                        "rank": (place + 1).astype(np.int32),
-                        "item_id": [s.items[int(i)] for i in ranked.items[query, place]],
-                        "score": ranked.scores[query, place],
-                    }
-                )
-            )
-        empty = pd.DataFrame(columns=["user_id", "rank", "item_id", "score"])
-        return pd.concat(frames, ignore_index=True) if frames else empty
+            frames.append(self._listed("user_id", [s.users[int(u)] for u in some], "item_id", ranked))
+        return _joined(frames, ["user_id", "rank", "item_id", "score"])
 
     def similar(self, item: str, k: int = 10) -> pd.DataFrame:
         """The k items that the model finds nearest to one: what a history of that item alone speaks for."""
@@ -131,19 +120,20 @@ class Run:
             rows = np.arange(start, min(start + ITEMS_AT_ONCE, len(s.items)), dtype=np.int32)
             own = csr_array((np.ones(len(rows), np.float32), rows, np.arange(len(rows) + 1)), (len(rows), len(s.items)))
             ranked = ranking.rank(s.model.similarities(rows), min(k, len(s.items)), ties=self._ties, mask=own)
-            item, place = np.nonzero(ranked.items >= 0)
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "item_id": [s.items[int(i)] for i in rows[item]],
-                        "rank": (place + 1).astype(np.int32),
-                        "similar_item_id": [s.items[int(i)] for i in ranked.items[item, place]],
-                        "score": ranked.scores[item, place],
-                    }
-                )
-            )
-        empty = pd.DataFrame(columns=["item_id", "rank", "similar_item_id", "score"])
-        return pd.concat(frames, ignore_index=True) if frames else empty
+            frames.append(self._listed("item_id", [s.items[int(i)] for i in rows], "similar_item_id", ranked))
+        return _joined(frames, ["item_id", "rank", "similar_item_id", "score"])
+
+    def _listed(self, asker: str, names: Sequence[str], listed: str, ranked: Ranked) -> pd.DataFrame:
+        """A row for each listed item: who asked, its rank, its id under the name `listed`, its score."""
+        query, place = np.nonzero(ranked.items >= 0)
+        return pd.DataFrame(
+            {
+                asker: [names[row] for row in query.tolist()],
+                "rank": (place + 1).astype(np.int32),
+                listed: [self.served.items[int(i)] for i in ranked.items[query, place]],
+                "score": ranked.scores[query, place],
+            }
+        )
 
     def _compares_nothing(self) -> UserError:
         return UserError(
@@ -192,7 +182,12 @@ class Run:
         at: int | None = None,
     ) -> pd.DataFrame:
         """What someone is interested in, strongest first, with evidence: see `service.interests`."""
-        return interests(self.served, self._query(user, history, at).histories, k)
+        return interests(self.served, self._marks, self._query(user, history, at).histories, k)
+
+    @cached_property
+    def _marks(self) -> list[Marks]:
+        """What items have, for `interests`: the same for everyone who asks."""
+        return every_mark(self.served)
 
     def _query(self, user: str | None, history: Sequence[str] | None, at: int | None) -> Queries:
         s = self.served
@@ -260,6 +255,10 @@ class Run:
         s = self.served
         liked = s.histories.items[s.positive]
         return np.bincount(liked, minlength=len(s.items)).astype(np.float32)
+
+
+def _joined(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
 
 
 def _seen(histories: Histories, n_items: int) -> csr_array:
