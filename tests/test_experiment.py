@@ -26,22 +26,16 @@ RECIPE = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "shop"
-    demo.write(demo.build(items=160, people=220, seed=0), folder)
-    return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GOBELIN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
-def run(shop, tmp_path_factory) -> gb.Run:
+def shop(small_shop) -> Path:
+    return small_shop
+
+
+@pytest.fixture(scope="module")
+def run(own_cache, shop, tmp_path_factory) -> gb.Run:
     out = tmp_path_factory.mktemp("runs") / "first"
     return gb.run(shop, out, settings=RECIPE, split="random", refit=True, command="gobelin run shop")
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import gobelin as gb
-from gobelin import demo, store
+from gobelin import store
 from gobelin.errors import UserError
 from gobelin.models._change import changed_ground
 from gobelin.models._exact import Exact
@@ -25,22 +25,16 @@ RECIPE = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GOBELIN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "shop"
-    demo.write(demo.build(items=160, people=220, seed=0), folder)
-    return folder
+def shop(small_shop) -> Path:
+    return small_shop
 
 
 @pytest.fixture(scope="module")
-def run(shop, tmp_path_factory) -> gb.Run:
+def run(own_cache, shop, tmp_path_factory) -> gb.Run:
     return gb.run(shop, tmp_path_factory.mktemp("runs") / "first", settings=RECIPE, split="random")
 
 
