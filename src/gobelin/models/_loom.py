@@ -24,6 +24,7 @@ class Loom:
         self.x: csr_array = train.matrix()[:, rows]
         self.counts = np.bincount(self.x.indices, minlength=len(rows)).astype(np.float32)
         self._kept: OrderedDict[tuple[object, ...], np.ndarray] = OrderedDict()
+        self._holds: dict[tuple[str, int], Bool[Array, " solved"]] = {}  # who has a sense, once it was compared
 
     def gram(self, user_power: float, item_power: float) -> ItemSquare:
         """D_i^-p X' D_u^-b X D_i^-p, rescaled to the trace of X'X; b, p = 0 give X'X. Belongs to the loom: copy it."""
@@ -48,14 +49,16 @@ class Loom:
         fill: an item that lacks the sense takes the mean of its `fill` nearest neighbours in the log that have it.
         """
 
+        fill = fill if self.lacks(sense) else 0  # where nobody lacks it, filling is the same as not filling
+
         def made() -> ItemSquare:
             cosine = self._cosine(sense, fill)
             if tau == 0:
                 return cosine
-            present = self._sense(sense, fill)[1]
+            present = self._holds[sense, fill]
             return kernel(cosine.copy(), present, present, tau)
 
-        return self._keep(("kernel", sense, tau, fill if self.lacks(sense) else 0), made)
+        return self._keep(("kernel", sense, tau, fill), made)
 
     def lacks(self, sense: str) -> bool:
         """Whether any solved item lacks the sense."""
@@ -85,9 +88,10 @@ class Loom:
 
     def _cosine(self, sense: str, fill: int) -> ItemSquare:
         def made() -> ItemSquare:
-            return cosines(self._sense(sense, fill)[0])
+            unit, self._holds[sense, fill] = self._sense(sense, fill)
+            return cosines(unit)
 
-        return self._keep(("cosine", sense, fill if self.lacks(sense) else 0), made)
+        return self._keep(("cosine", sense, fill), made)
 
     def _sense(self, sense: str, fill: int) -> tuple[Float32[Array, "solved dim"] | csr_array, Bool[Array, " solved"]]:
         features = self.train.table[sense]

@@ -29,7 +29,7 @@ class Kernels:
         self._sides: dict[str, tuple[_Side, _Side]] = {}  # sense -> (rest, solved)
         self._cosines: dict[str, Float32[Array, "solved solved"]] = {}
         self._last: tuple[object, Mixture] | None = None
-        for name, features in table.features.items():
+        for name, features in table.features.items() if len(rest) else ():  # without a rest nothing is compared
             part = features.take(solved)
             centre = None if features.sparse else part.mean()
             far = features.take(rest)
