@@ -17,7 +17,7 @@ import numpy as np
 
 from gobelin.demo import build
 from gobelin.service import Run
-from gobelin.service.interests import every_mark, surprise
+from gobelin.service.interests import Traits, strongest
 
 PAIRS = 200
 
@@ -88,23 +88,23 @@ def interests(run: Run) -> None:
     spoken = s.histories.spoken().astype(np.float64)
     everyone = np.bincount(np.maximum(s.histories.items, 0), spoken, len(s.items))
     took = s.histories.matrix(len(s.items)).astype(np.float64)
-    truths = {"text": (shop.themes, 0), "image": (shop.looks, 1), "fused": (shop.themes, 0), "fused ": (shop.looks, 1)}
-    groups = {marks.by: marks for marks in every_mark(s)}
-    for by, (truth, which) in truths.items():
-        marks = groups[by.strip()]
-        told = [np.bincount(truth[place[np.flatnonzero(marks.has[:, [g]].toarray())]]).argmax() for g in
-                range(marks.has.shape[1])]  # fmt: skip
-        right = asked = 0
-        for user in range(len(s.users)):
-            mine = took[[user]].toarray().ravel()
-            if np.count_nonzero(mine) < 3:
+    traits = Traits.of(s)
+    planted = {("text", "theme"): shop.themes, ("image", "look"): shop.looks}
+    planted |= {("fused", "theme"): shop.themes, ("fused", "look"): shop.looks}
+    right, asked = dict.fromkeys(planted, 0), 0
+    for user in range(len(s.users)):
+        mine = took[[user]].toarray().ravel()
+        if np.count_nonzero(mine) < 3:
+            continue
+        asked += 1
+        first = {marks.by: marks for marks in strongest(traits, mine, everyone, s.cards.titles, 1)}
+        for (by, what), truth in planted.items():
+            if not first[by].names:
                 continue
-            strength = surprise(marks.has, mine, everyone)[0]
-            tastes = {taste[which] for taste in person[s.users[user]].tastes}
-            asked += 1
-            right += strength.max() > 0 and told[int(strength.argmax())] in tastes
-        what = ("theme", "look")[which]
-        print(f"strongest interest by {by.strip()} has a planted {what}: {right / asked:.3f} of {asked}")
+            told = np.bincount(truth[place[first[by].has.nonzero()[0]]]).argmax()
+            right[by, what] += told in {taste[what == "look"] for taste in person[s.users[user]].tastes}
+    for (by, what), count in right.items():
+        print(f"strongest interest by {by} has a planted {what}: {count / asked:.3f} of {asked}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""An interest is what stands in a history more often than chance; groups follow what tells people apart."""
+"""An interest is what stands in a history more often than chance; closeness follows what tells people apart."""
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from gobelin.service.interests import surprise, telling
+from gobelin.service.interests import Alike, Marks, Traits, strongest, surprise, telling
 
 
 def test_surprise_is_dunnings_ratio_for_what_is_above_its_share() -> None:
@@ -39,3 +39,27 @@ def test_directions_that_tell_people_apart_are_long_and_noise_is_short() -> None
 def test_without_people_of_several_items_vectors_stay_as_they_are() -> None:
     vectors = np.eye(3, dtype=np.float32)
     assert np.array_equal(telling(vectors, csr_array(np.eye(3, dtype=np.float32))), vectors)
+
+
+def test_strongest_neighbourhoods_do_not_hold_each_other_and_are_called_by_what_sets_them_apart() -> None:
+    """Two clusters of ten among forty items; the history has three of the first, two of the second."""
+    vectors = np.zeros((40, 2), dtype=np.float32)
+    vectors[:10], vectors[10:20] = (10, 0), (0, 10)
+    vectors += np.random.default_rng(0).normal(0, 0.1, vectors.shape).astype(np.float32)
+    column = csr_array(np.repeat([[1, 0], [0, 1], [0, 0], [0, 0]], 10, axis=0).astype(np.float32))
+    traits = Traits((Marks("words", ("red", "blue"), column),), (Alike("image", vectors, np.arange(40), 10),))
+    took = np.zeros(40)
+    took[[0, 1, 2, 10, 11]] = 1
+    words, image = strongest(traits, took, np.ones(40), [str(i) for i in range(40)], 3)
+    assert words.names == ("red", "blue") and image.names == ("red", "blue")
+    assert [sorted(image.has[:, [place]].nonzero()[0]) for place in range(2)] == [[*range(10)], [*range(10, 20)]]
+
+
+def test_a_neighbourhood_that_nothing_names_is_called_by_its_item() -> None:
+    vectors = np.arange(16, dtype=np.float32)[:, None]
+    took = np.zeros(16)
+    took[3] = 1
+    (image,) = strongest(
+        Traits((), (Alike("image", vectors, np.arange(16), 2),)), took, np.ones(16), "abcdefghijklmnop", 2
+    )
+    assert image.names == ("like d",)

@@ -1,12 +1,12 @@
 """What a person is interested in, in words and numbers, each with its evidence.
 
-Three kinds of answer. Values of columns and words of texts, as the fitted encoders name them; groups of items that are
-alike in one sense (by text, by picture); groups that are alike in all senses together ("fused"). Each is compared with
-what everyone takes: an interest is what stands in this history more often than chance would put it there, by the
+Three kinds of answer. Values of columns and words of texts, as the fitted encoders name them; items close to one that
+the person took, in one sense (by text, by picture); and in all senses together ("fused"). Each is compared with what
+everyone takes: an interest is what stands in this history more often than chance would put it there, by the
 log-likelihood ratio of Dunning (Accurate Methods for the Statistics of Surprise and Coincidence, 1993).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import eigh
 from scipy.sparse import csr_array, issparse
-from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import TruncatedSVD
 
 from gobelin.arrays import Array, Float32, Float64, Int64
@@ -23,23 +22,63 @@ from gobelin.service.served import Served
 from gobelin.values import Features, Histories
 
 EVIDENCE = 3  # items of the history named for each interest
-REDUCED = 48  # dimensions of a sense before its items are grouped
-MOST_GROUPS = 200
+REDUCED = 48  # dimensions of a sense before its items are compared
+NEAR, NEAR_IN_ALL = 50, 24  # items of a neighbourhood in one sense, and in all: a taste in all at once is one of many
+PART = 8  # a neighbourhood is at most one in so many of the items
+CENTRES = 500  # of a long history the items that speak loudest
 
 
 @dataclass(frozen=True)
 class Marks:
-    """What items have, in columns with names: values of attributes, words, or groups. by: the sense, or "fused"."""
+    """What items have, in columns with names: values, words or neighbourhoods. by: the sense, or "fused"."""
 
     by: str
     names: tuple[str, ...]
     has: csr_array  # (items, marks) 1 where the item has it
 
 
-def interests(served: Served, every: Sequence[Marks], histories: Histories, k: int) -> pd.DataFrame:
-    """The k strongest interests of each kind in one history: by, interest, yours, everyone, strength, evidence.
+@dataclass(frozen=True)
+class Alike:
+    """Vectors in which items that please the same people lie close. by: the sense, or "fused"."""
 
-    every: the marks of `every_mark`, made once for all histories.
+    by: str
+    vectors: Float32[Array, "items dim"]
+    rows: Int64[Array, " present"]  # the items that have the sense
+    near: int  # items of a neighbourhood
+
+    def around(self, took: Float64[Array, " items"]) -> tuple[Int64[Array, " centres"], csr_array]:
+        """Items of a history, and in a column for each 1 at the `near` items around it."""
+        centres = self.rows[took[self.rows] > 0]
+        centres = centres[np.argsort(-took[centres], kind="stable")[:CENTRES]]
+        there = self.vectors[self.rows]
+        away = np.square(there).sum(axis=1) - 2 * self.vectors[centres] @ there.T
+        close = self.rows[np.argpartition(away, self.near - 1, axis=1)[:, : self.near]]
+        starts = np.arange(len(centres) + 1) * self.near
+        has = csr_array((np.ones(close.size, np.float32), close.ravel(), starts), (len(centres), len(took)))
+        return centres, csr_array(has.T)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What interests are told by, the same for everyone who asks."""
+
+    named: tuple[Marks, ...]
+    alike: tuple[Alike, ...]
+
+    @classmethod
+    def of(cls, served: Served) -> "Traits":
+        """The named columns of sparse senses; neighbourhoods in each dense sense, and in all senses."""
+        table, log = served.table, served.histories.matrix(len(served.items))
+        told = {sense: telling(_reduced(table[sense]), log) for sense in table}
+        alike = [_alike(sense, told[sense], table[sense].present, NEAR) for sense in table if not table[sense].sparse]
+        if len(told) > 1:
+            alike.append(_alike("fused", telling(np.hstack(list(told.values())), log), ~table.bare(), NEAR_IN_ALL))
+        named = (_named(served, sense) for sense in table)
+        return cls(tuple(marks for marks in named if marks), tuple(one for one in alike if one.near > 1))
+
+
+def interests(served: Served, traits: Traits, histories: Histories, k: int) -> pd.DataFrame:
+    """The k strongest interests of each kind in one history: by, interest, yours, everyone, strength, evidence.
 
     yours, everyone: share of what this person, and all people, took that has it. strength: log-likelihood ratio, 0
     where the person has it no more often than chance; from about 3.8 on such a share is rare by chance alone.
@@ -50,10 +89,9 @@ def interests(served: Served, every: Sequence[Marks], histories: Histories, k: i
         np.maximum(served.histories.items, 0), served.histories.spoken().astype(np.float64), len(served.items)
     )
     rows: list[dict[str, Any]] = []
-    for marks in every:
+    for marks in strongest(traits, took, everyone, served.cards.titles, k):
         strength, yours, base = surprise(marks.has, took, everyone)
-        best = [int(i) for i in np.argsort(-strength, kind="stable")[:k] if strength[i] > 0]
-        for mark in best:
+        for mark in range(len(marks.names)):
             column = marks.has[:, [mark]].toarray().ravel()
             shown = np.argsort(-took * column, kind="stable")[:EVIDENCE]
             rows.append(
@@ -69,6 +107,37 @@ def interests(served: Served, every: Sequence[Marks], histories: Histories, k: i
     return pd.DataFrame(rows, columns=["by", "interest", "yours", "everyone", "strength", "evidence"])
 
 
+def strongest(
+    traits: Traits,
+    took: Float64[Array, " items"],
+    everyone: Float64[Array, " items"],
+    titles: Sequence[str],
+    k: int,
+) -> Iterator[Marks]:
+    """Of each kind the at most k marks that surprise most, strongest first; no two neighbourhoods hold each other."""
+    for marks in traits.named:
+        best = _best(surprise(marks.has, took, everyone)[0])[:k]
+        yield Marks(marks.by, tuple(marks.names[i] for i in best), marks.has[:, best])
+    for alike in traits.alike:
+        centres, has = alike.around(took)
+        kept: list[int] = []
+        covered = np.zeros(len(took), dtype=bool)
+        for i in _best(surprise(has, took, everyone)[0]):
+            if len(kept) < k and not covered[centres[i]]:
+                kept.append(i)
+                covered[has[:, [i]].nonzero()[0]] = True
+        has = has[:, kept]
+        names = tuple(
+            _call(has[:, [place]].nonzero()[0], traits.named) or f"like {titles[centres[i]]}"
+            for place, i in enumerate(kept)
+        )
+        yield Marks(alike.by, names, has)
+
+
+def _best(strength: Float64[Array, " marks"]) -> list[int]:
+    return [int(i) for i in np.argsort(-strength, kind="stable") if strength[i] > 0]
+
+
 def surprise(
     has: csr_array, took: Float64[Array, " items"], everyone: Float64[Array, " items"]
 ) -> tuple[Float64[Array, " marks"], Float64[Array, " marks"], Float64[Array, " marks"]]:
@@ -82,23 +151,6 @@ def surprise(
     some = np.clip(yours, 1e-12, 1 - 1e-12)
     ratio = 2 * n * (some * np.log(some / base) + (1 - some) * np.log((1 - some) / (1 - base)))
     return np.where(yours > base, ratio, 0.0), yours, base
-
-
-def every_mark(served: Served) -> list[Marks]:
-    """Named columns first, then groups by each dense sense, then groups by all senses."""
-    table, titles = served.table, served.cards.titles
-    named = [marks for sense in table if (marks := _named(served, sense)) is not None]
-    log = served.histories.matrix(len(served.items))
-    told = {sense: telling(_reduced(table[sense]), log) for sense in table}
-    groups = [
-        _grouped(sense, told[sense], table[sense].present, named, titles, share=50)
-        for sense in table
-        if not table[sense].sparse
-    ]
-    if len(told) > 1:  # a taste in all senses at once is one of many: smaller groups
-        whole = telling(np.hstack(list(told.values())), log)
-        groups.append(_grouped("fused", whole, ~table.bare(), named, titles, share=12))
-    return [*named, *groups]
 
 
 def _named(served: Served, sense: str) -> Marks | None:
@@ -145,35 +197,18 @@ def telling(vectors: Float32[Array, "items dim"], log: csr_array) -> Float32[Arr
     return np.asarray(z @ (directions[:, kept] * np.sqrt(ratio[kept])), dtype=np.float32)
 
 
-def _grouped(
-    by: str,
-    vectors: Float32[Array, "items dim"],
-    present: Array,
-    named: Sequence[Marks],
-    titles: Sequence[str],
-    share: int,
-) -> Marks:
-    """Items in groups of their like, of about `share` items; a group is called by what sets its items apart."""
+def _alike(by: str, vectors: Float32[Array, "items dim"], present: Array, near: int) -> Alike:
     rows = np.flatnonzero(present)
-    n_groups = int(np.clip(round(len(rows) / share), 1, MOST_GROUPS)) if len(rows) else 0
-    if n_groups < 2:
-        return Marks(by, (), csr_array(np.zeros((len(vectors), 0), dtype=np.float32)))
-    found = MiniBatchKMeans(n_groups, random_state=0, n_init=5, batch_size=2_048).fit_predict(vectors[rows])
-    starts = np.concatenate([[0], np.cumsum(present)])
-    has = csr_array((np.ones(len(rows), np.float32), found, starts), shape=(len(vectors), n_groups))
-    names = (_call(rows[found == group], len(vectors), named) for group in range(n_groups))
-    firsts = [rows[found == group][:1].tolist() for group in range(n_groups)]
-    called = (name or " ".join(f"like {titles[i]}" for i in first) for name, first in zip(names, firsts, strict=True))
-    return Marks(by, tuple(called), has)
+    return Alike(by, vectors, rows, min(near, len(rows) // PART))
 
 
-def _call(members: Int64[Array, " members"], n_items: int, named: Sequence[Marks]) -> str:
-    """A group's name: the three marks that set it apart most."""
-    inside, all_items = np.zeros(n_items), np.ones(n_items)
-    inside[members] = 1
+def _call(members: Int64[Array, " members"], named: Sequence[Marks]) -> str:
+    """A neighbourhood's name: the three marks that set it apart most; empty where nothing has a name."""
     best: dict[str, float] = {}
     for marks in named:
+        n_items = marks.has.shape[0]
+        inside, all_items = np.zeros(n_items), np.ones(n_items)
+        inside[members] = 1
         strength = surprise(marks.has, inside, all_items)[0]
-        first = np.argsort(-strength, kind="stable")[:3]
-        best.update({marks.names[i]: float(strength[i]) for i in first if strength[i] > 0})
+        best.update({marks.names[i]: float(strength[i]) for i in _best(strength)[:3]})
     return ", ".join(sorted(best, key=lambda name: -best[name])[:3])

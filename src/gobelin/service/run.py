@@ -17,7 +17,7 @@ from gobelin.errors import UserError
 from gobelin.features.wish import wish_vectors
 from gobelin.protocols import ItemSimilarities
 from gobelin.service import wishes
-from gobelin.service.interests import Marks, every_mark, interests
+from gobelin.service.interests import Traits, interests
 from gobelin.service.served import Served, load_model
 from gobelin.service.why import Explanation, because, explain
 from gobelin.values import Histories, Queries, Ranked, Wish
@@ -182,12 +182,12 @@ class Run:
         at: int | None = None,
     ) -> pd.DataFrame:
         """What someone is interested in, strongest first, with evidence: see `service.interests`."""
-        return interests(self.served, self._marks, self._query(user, history, at).histories, k)
+        return interests(self.served, self._traits, self._query(user, history, at).histories, k)
 
     @cached_property
-    def _marks(self) -> list[Marks]:
-        """What items have, for `interests`: the same for everyone who asks."""
-        return every_mark(self.served)
+    def _traits(self) -> Traits:
+        """What interests are told by: the same for everyone who asks."""
+        return Traits.of(self.served)
 
     def _query(self, user: str | None, history: Sequence[str] | None, at: int | None) -> Queries:
         s = self.served
