@@ -16,7 +16,7 @@ help: ## what can be made
 
 $(BIN)/gobelin: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[media]'
 	@touch $(BIN)/gobelin
 
 $(VENV)/.dev: $(BIN)/gobelin pyproject.toml constraints.txt

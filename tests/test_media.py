@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gobelin.media.image import Limits, Unreadable, decode, open_picture, square
+from gobelin.media.foreign import Limits, Unreadable
+from gobelin.media.image import decode, open_picture, square
 from gobelin.media.text import compose, cut, plain, words
 from gobelin.protocols import Content
 

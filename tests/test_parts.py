@@ -10,7 +10,7 @@ import pytest
 from annotated_types import Gt
 
 from gobelin import parts
-from gobelin.errors import RecipeError, UnknownName
+from gobelin.errors import MissingExtra, RecipeError, UnknownName
 from gobelin.parts import Grid, Knob
 
 
@@ -97,3 +97,10 @@ def test_a_package_that_declares_itself_brings_its_parts(tmp_path, monkeypatch) 
         assert ("models", "_private") not in parts.catalogue()
     finally:
         parts.catalogue.cache_clear()
+
+
+def test_a_part_whose_extra_is_absent_names_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(parts.EXTRAS, "media", ("no_such_package_of_sound",))
+    with pytest.raises(MissingExtra, match="no_such_package_of_sound") as wrong:
+        parts.need("media", "The part 'spectral'")
+    assert wrong.value.next_step == "pip install 'gobelin[media]'" and wrong.value.status == 501

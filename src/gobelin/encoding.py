@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 
 from gobelin import parts, store
 from gobelin import recipe as recipes
+from gobelin.data.catalogue import MEDIA_FIELDS
 from gobelin.data.dataset import Dataset
 from gobelin.data.notes import Note, several
+from gobelin.errors import MissingExtra
 from gobelin.features.cache import Cache
 from gobelin.features.runner import NOT_GIVEN, encode_table
 from gobelin.recipe import Recipe
@@ -45,9 +47,19 @@ def encode(
     train_rows: all that learned encoders see; fitted: encoders by sense that are used as they are.
     """
     encoders: dict[str, Any] = dict(fitted or {})
+    missing: dict[str, Mapping[str, Any]] = {}
     for sense, spec in recipe.encoders.items():
         if sense in encoders:
             continue
+        if spec.optional:
+            modality = vars(parts.find("encoders", spec.part).load())["modality"]
+            if modality in MEDIA_FIELDS and modality not in data.catalogue.fields:
+                continue  # nothing to read: not worth a line
+            try:
+                parts.check_extra("encoders", spec.part)
+            except MissingExtra as wrong:
+                missing[sense] = _not_installed(data, modality, wrong)
+                continue
         settings = spec.settings
         if "categorical" in parts.find("encoders", spec.part).settings and data.settings.categorical:
             settings.setdefault("categorical", tuple(data.settings.categorical))
@@ -63,7 +75,18 @@ def encode(
         rng=np.random.default_rng(0),
     )
     spoken = {sense: f for sense, f in table.features.items() if f.present.any()}
-    return Encoded(FeatureTable(table.ids, spoken), encoders, {s: r.as_json() for s, r in reports.items()})
+    return Encoded(FeatureTable(table.ids, spoken), encoders, {s: r.as_json() for s, r in reports.items()} | missing)
+
+
+def _not_installed(data: Dataset, modality: str, wrong: MissingExtra) -> Mapping[str, Any]:
+    """What the report says of a sense whose extra is not there."""
+    columns = [data.catalogue.columns[column] for column, _ in data.catalogue.field(modality)]
+    given = sum(any(column[row] for column in columns) for row in range(len(data.catalogue)))
+    why = {f"{wrong.given.removesuffix('.')} ({wrong.next_step})": given} if given else {}
+    items = len(data.catalogue)
+    absent = {**why, **({NOT_GIVEN: items - given} if given < items else {})}
+    return {"modality": modality, "dim": 0, "items": items, "present": 0, "encoded": 0, "cached": 0, "absent": absent,
+            "seconds": 0.0}  # fmt: skip
 
 
 def unread(reports: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ The tree is the registry. A part `rp3beta` of the kind `models` is the file `mod
 declares itself under the entry point group `gobelin.parts`; Gobelin declares itself there too. The class in that file
 whose name is the file's name without underscores, whatever the case (`biased_mf` -> `BiasedMf`), is the part: its
 keyword arguments are its settings, the first line of its docstring is its line in lists. Files whose name begins
-with an underscore are no parts.
+with an underscore are no parts. A part that wants packages of an extra says so: `needs: ClassVar[str] = "media"`.
 """
 
 import ast
@@ -20,13 +20,19 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from gobelin.errors import RecipeError, UnknownName, nearest
+from gobelin.errors import MissingExtra, RecipeError, UnknownName, nearest
 
 KINDS = {
     "encoders": "content to vectors",
     "models": "recommenders",
     "importers": "data in another format to a dataset folder",
 }
+
+EXTRAS = {
+    "media": ("av", "soundfile", "soxr"),
+    "deep": ("torch", "transformers"),
+}
+"""The packages by which an extra is known to be installed."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,10 @@ class Part:
     module: str
     class_name: str
     settings: Mapping[str, str]  # name -> "type = default" as written
+    needs: str | None = None  # the extra without which it cannot be made
 
     def load(self) -> type:
-        """The class itself. ModuleNotFoundError of an extra becomes MissingExtra where the part is used."""
+        """The class itself; it imports no package of its extra before it works."""
         return getattr(importlib.import_module(self.module), self.class_name)
 
 
@@ -114,8 +121,25 @@ def find(kind: str, name: str) -> Part:
 
 def bind(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
     """The part made with these settings, each checked against its annotation; all mistakes are told together."""
-    part = find(kind, name)
-    return make(part.load(), settings, where=f"{kind}.{name}")
+    check_extra(kind, name)
+    return make(find(kind, name).load(), settings, where=f"{kind}.{name}")
+
+
+def check_extra(kind: str, name: str) -> None:
+    """Raises MissingExtra where the part wants an extra that is not installed."""
+    if (needs := find(kind, name).needs) is not None:
+        need(needs, f"The part {name!r}")
+
+
+def need(extra: str, what: str) -> None:
+    """Raises MissingExtra, which names the pip command, where a package of the extra is not installed."""
+    absent = [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+    if absent:
+        raise MissingExtra(
+            f"{what} needs {' and '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not installed.",
+            f"the extra {extra!r}.",
+            f"pip install 'gobelin[{extra}]'",
+        )
 
 
 def make(cls: Any, settings: Mapping[str, Any], where: str) -> Any:
@@ -184,7 +208,15 @@ def _read(kind: str, module: str, file: Path) -> Part | None:
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name.lower() == wanted:
             doc = ast.get_docstring(node) or ""
-            return Part(kind, file.stem, doc.split("\n")[0], module, node.name, dict(_settings(node)))
+            return Part(kind, file.stem, doc.split("\n")[0], module, node.name, dict(_settings(node)), _needs(node))
+    return None
+
+
+def _needs(node: ast.ClassDef) -> str | None:
+    for line in node.body:
+        match line:
+            case ast.AnnAssign(target=ast.Name(id="needs"), value=ast.Constant(value=str(extra))):
+                return extra
     return None
 
 

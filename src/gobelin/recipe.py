@@ -23,11 +23,15 @@ EACH_SENSE = "each_sense"  # of a baseline: also one model for each sense alone
 
 
 class PartSpec(BaseModel):
-    """A part by name; every other key is a setting of that part."""
+    """A part by name; every other key is a setting of that part.
+
+    optional: of an encoder: without its extra the run goes on without the sense, and says so.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     part: str
+    optional: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:

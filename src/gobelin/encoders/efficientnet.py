@@ -9,7 +9,8 @@ import numpy as np
 from annotated_types import Ge
 
 from gobelin.encoders import _lite0
-from gobelin.media.image import Frame, Limits, Unreadable, open_picture, square
+from gobelin.media.foreign import Limits, Unreadable
+from gobelin.media.image import Frame, open_picture, square
 from gobelin.protocols import Content
 from gobelin.values import Block
 

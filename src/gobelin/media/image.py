@@ -2,7 +2,6 @@
 
 import io
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -10,26 +9,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gobelin.arrays import Array, Float32, UInt8
-from gobelin.data.pictures import PIXELS, formats
+from gobelin.data.pictures import formats
+from gobelin.media.foreign import Limits, Unreadable, read, whole
 
 Frame = Literal["squeeze", "pad", "crop"]
 """How a picture becomes a square: its sides squeezed; white added; the longer side cut at both ends."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Larger files are refused before they are decoded: `size` of the file in bytes, `pixels` as its header says."""
-
-    size: int = 64 * 2**20
-    pixels: int = PIXELS
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """Why there is no picture. reason: missing | unreadable | empty | too large | broken; detail: for people."""
-
-    reason: str
-    detail: str = ""
 
 
 def decode(
@@ -48,13 +32,9 @@ def open_picture(
     near: the side in pixels that the caller needs; a JPEG is then decoded at 1/2, 1/4 or 1/8, never below it.
     """
     limits = limits or Limits()
-    raw = _read(source, limits) if isinstance(source, Path) else source
+    raw = read(source, limits) if isinstance(source, Path) else whole(source, limits)
     if isinstance(raw, Unreadable):
         return raw
-    if not raw:
-        return Unreadable("empty", "the file has no bytes")
-    if len(raw) > limits.size:
-        return Unreadable("too large", f"{len(raw):,} bytes; the limit is {limits.size:,}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of strange metadata and large pictures: both are judged here
         try:
@@ -81,17 +61,6 @@ def square(picture: Image.Image, side: int, frame: Frame) -> Image.Image:
     if frame == "pad":
         return ImageOps.pad(picture, (side, side), Image.Resampling.BICUBIC, color=(255, 255, 255))
     return picture.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
-
-
-def _read(path: Path, limits: Limits) -> bytes | Unreadable:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(limits.size + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return Unreadable("missing", f"there is no file {path}")
-    except (OSError, ValueError) as wrong:
-        return Unreadable("unreadable", str(wrong))
-    return raw
 
 
 def _upright(picture: Image.Image) -> Image.Image:

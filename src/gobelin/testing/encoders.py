@@ -5,6 +5,8 @@
 Each check raises AssertionError with a sentence that says what broke.
 """
 
+import importlib.util
+import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,10 @@ def check_encoder(make: Callable[[], Encoder | Learned], folder: Path) -> None:
 
 
 def draw_contents(folder: Path, count: int) -> list[Content]:
-    """Items with English and Chinese titles, prices, lists and pictures; each tenth lacks everything."""
+    """Items with English and Chinese titles, prices, lists, pictures, sounds and clips; each tenth lacks everything.
+
+    Clips are drawn where the extra `media` is installed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     contents = []
     for i in range(count):
@@ -50,9 +55,55 @@ def draw_contents(folder: Path, count: int) -> list[Content]:
             "colour": (_COLOURS[kind],),
             "price": (f"{5 + i % 37}.95",),
             "image": (path.absolute(),),
+            "audio": (draw_sound(folder / f"{i}.wav", 220.0 * (1 + kind) + i),),
         }
+        if importlib.util.find_spec("av") is not None:
+            fields["video"] = (draw_clip(folder / f"{i % 25}.mp4", i % 25),)
         contents.append(Content(f"item {i}", fields, {"title": (None, "zh")}))
     return contents
+
+
+def draw_sound(path: Path, pitch: float, seconds: float = 1.0, rate: int = 16_000) -> Path:
+    """A struck string: a fading tone of `pitch` hertz and its octave, as 16-bit mono WAV."""
+    t = np.arange(int(seconds * rate)) / rate
+    tone = np.exp(-2 * t) * (np.sin(2 * np.pi * pitch * t) + 0.5 * np.sin(4 * np.pi * pitch * t))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((tone / 1.5 * 32_000).astype("<i2").tobytes())
+    return path.absolute()
+
+
+def draw_clip(path: Path, number: int, frames: int = 12, sound: bool = False) -> Path:
+    """A disc that crosses a square: its colour and its way follow from `number`. sound: a tone goes with it."""
+    import av
+
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=12)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        track = file.add_stream("aac", rate=16_000, layout="mono") if sound else None
+        for step in range(frames):
+            picture = Image.new("RGB", (64, 64), "white")
+            along, across = 4 + 40 * step / max(frames - 1, 1), 6 + 40 * (number % 7) / 7
+            x, y = (along, across) if number % 2 else (across, along)
+            ImageDraw.Draw(picture).ellipse((x, y, x + 14, y + 14), fill=_COLOURS[number % len(_COLOURS) - 1])
+            for packet in stream.encode(av.VideoFrame.from_image(picture)):
+                file.mux(packet)
+        for packet in stream.encode():
+            file.mux(packet)
+        if track is not None:
+            t = np.arange(16_000 * frames // 12) / 16_000
+            tone = (0.5 * np.sin(2 * np.pi * (300 + 60 * number) * t)).astype(np.float32)
+            for start in range(0, len(tone) - 1023, 1024):
+                heard = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], format="fltp", layout="mono")
+                heard.sample_rate, heard.pts = 16_000, start
+                for packet in track.encode(heard):
+                    file.mux(packet)
+            for packet in track.encode():
+                file.mux(packet)
+    return path.absolute()
 
 
 def check_pieces(make: Callable[[], Any], contents: Sequence[Content]) -> None:
@@ -63,7 +114,7 @@ def check_pieces(make: Callable[[], Any], contents: Sequence[Content]) -> None:
     assert type(part)(**settings_of(part)).fingerprint() == part.fingerprint(), "it can be made again in a worker"
     assert len(list(part.pieces(Content("bare", {})))) == 0, "an item without content has no pieces"
     pieces = [piece for content in contents for piece in part.pieces(content)]
-    assert pieces, f"an encoder of {part.modality} finds pieces among title, text, categories and image"
+    assert pieces, f"an encoder of {part.modality} finds pieces among the fields drawn"
     nothing = part.encode([])
     _whole(nothing, 0, part.dim)
     some = pieces[:12]
@@ -156,6 +207,6 @@ def _broken(part: Encoder, piece: Any) -> Any:
     """An empty text; a file that is none of its kind."""
     if isinstance(piece, Path):
         path = piece.with_name(f"broken{piece.suffix}")
-        path.write_bytes(b"this is no picture")
+        path.write_bytes(b"this is none of its kind")
         return path
     return ""
