@@ -58,7 +58,7 @@ def test_a_start_off_the_grid_steps_from_its_nearest_value(value, place) -> None
 
 def test_strides_grow_while_they_pay_and_a_far_best_is_found_in_few_fits() -> None:
     knob = Knob("x", tuple(range(12)))
-    found = search(lambda s: -abs(s["x"] - 9), {"x": 0}, [knob], trials=40, seconds=60)
+    found = tuning.search(lambda s: -abs(s["x"] - 9), {"x": 0}, [knob], trials=40, seconds=60)
     assert found.best.settings["x"] == 9 and len(found.trials) <= 8
 
 
@@ -70,5 +70,5 @@ def test_a_setting_of_several_senses_is_moved_for_all_of_them_first() -> None:
         text, image = settings["w"]["text"], settings["w"]["image"]
         return text + image - 10 * abs(text - image)
 
-    found = search(judge, {"w": {"text": 1, "image": 1}}, knobs, trials=40, seconds=60)
+    found = tuning.search(judge, {"w": {"text": 1, "image": 1}}, knobs, trials=40, seconds=60)
     assert found.best.settings["w"] == {"text": 3, "image": 3}
