@@ -5,7 +5,6 @@ A part that is named in `SETTINGS` is made with what its function gives for a fo
     SETTINGS["hf_text"](tmp_path)     # {"model": "/tmp/.../bert"}, after a BERT of two layers was saved there
 """
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,8 +37,6 @@ def skip_without_weights(wrong: MissingExtra) -> None:
 
 def lend_weights(cache: Path) -> None:
     """Packaged weights that this machine has got, in a cache of the tests' own."""
-    if importlib.util.find_spec("gobelin.weights") is None:
-        return
     for folder in (default_folder() / "models").glob("*-*/"):
         (cache / "models").mkdir(parents=True, exist_ok=True)
         (cache / "models" / folder.name).symlink_to(folder.resolve(), target_is_directory=True)
