@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("av", reason="clips need the extra 'media'")
 
-from clips import disc, film, plain  # noqa: E402
-from gobelin.media.foreign import Limits, Unreadable  # noqa: E402
-from gobelin.media.shots import choose, cuts_of, differences  # noqa: E402
-from gobelin.media.video import open_clip  # noqa: E402
+from clips import disc, film, plain
+from gobelin.media.foreign import Limits, Unreadable
+from gobelin.media.shots import choose, cuts_of, differences
+from gobelin.media.video import open_clip
 
 RED, GREEN, BLUE = (200, 20, 20), (20, 160, 30), (20, 30, 200)
 
@@ -47,8 +47,10 @@ def test_motion_light_and_a_flash_are_no_cuts() -> None:
 
 
 def test_differences_are_between_nothing_and_all() -> None:
-    change = differences(np.stack([plain((0, 0, 0)), plain((255, 255, 255)), plain((255, 255, 255)), plain(RED)]))
-    assert change[0] == pytest.approx(1) and change[1] == 0 and 0 < change[2] < 1
+    change = differences(
+        np.stack([plain((0, 0, 0)), plain((255, 255, 255)), plain((255, 255, 255)), plain((255, 255, 0))])
+    )
+    assert np.allclose(change, [1, 0, 1 / 3])  # the last differs in blue alone
     half = np.stack([plain((0, 0, 0)), np.concatenate([plain((0, 0, 0))[:24], plain((255, 255, 255))[:24]])])
     assert differences(half)[0] == pytest.approx(0.5)
 
@@ -84,7 +86,7 @@ def test_one_frame_and_uneven_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "codec", "off"),
     [("gray", "ffv1", 90), ("gray10le", "ffv1", 90), ("yuv444p12le", "ffv1", 4), ("yuv410p", "ffv1", 30),
-     ("bgra", "ffv1", 1), ("gbrp", "ffv1", 1), ("yuvj420p", "mjpeg", 30), ("rgb48le", "ffv1", 1)],
+     ("bgra", "ffv1", 1), ("yuva420p", "ffv1", 30), ("yuvj420p", "mjpeg", 30), ("rgb48le", "ffv1", 1)],
 )  # fmt: skip
 def test_odd_pixel_formats_are_seen(tmp_path: Path, form: str, codec: str, off: int) -> None:
     clip = open_clip(film(tmp_path / "a.mkv", [plain((190, 120, 90))] * 3, codec=codec, form=form), Limits(), near=48)
@@ -125,6 +127,9 @@ def test_limits_end_a_clip_or_refuse_it(tmp_path: Path) -> None:
     assert len(short.times) == 13 and not short.complete
     assert open_clip(path, Limits(pixels=64 * 48 - 1)).reason == "too large"
     assert open_clip(path, Limits(pixels=64 * 48)).complete
+    for name, codec, form in [("b.mp4", "mpeg4", "yuv420p"), ("c.avi", "mjpeg", "yuvj420p")]:
+        large = film(tmp_path / name, [plain(RED)] * 3, codec=codec, form=form)
+        assert open_clip(large, Limits(pixels=64 * 48 - 1)).reason == "too large"
     assert open_clip(path, Limits(size=100)).reason == "too large"
 
 
@@ -188,5 +193,5 @@ def test_every_real_clip_is_decoded(real: Path) -> None:
         names = [row["video"] for row in csv.DictReader(file)]
     assert len(names) == 23
     for name in names:
-        clip = open_clip(real / "video_samples" / name, Limits(seconds=3), near=128)
-        assert len(clip.times) >= 30 and len(clip.pictures) == 8, name
+        clip = open_clip(real / "video_samples" / name, Limits(seconds=1), near=128)
+        assert len(clip.times) >= 10 and len(clip.pictures) == 8, name

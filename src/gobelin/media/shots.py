@@ -24,9 +24,7 @@ _TENT: Float32[Array, "8 256"] = np.maximum(
 """How much of each bin a value is: two neighbouring bins share it, so that a little light moves little."""
 
 
-def cuts_of(
-    small: UInt8[Array, "frames height width 3"], times: Float64[Array, " frames"]
-) -> Int64[Array, " cuts"]:
+def cuts_of(small: UInt8[Array, "frames height width 3"], times: Float64[Array, " frames"]) -> Int64[Array, " cuts"]:
     """The frames with which a new shot begins, without the first frame."""
     if len(small) < 2:
         return np.zeros(0, dtype=np.int64)
@@ -96,9 +94,7 @@ def choose(
     return np.unique(np.concatenate(chosen)) if chosen else held[len(held) // 2 :][:1]
 
 
-def _apportion(
-    length: Float64[Array, " shots"], frames: Int64[Array, " shots"], most: int
-) -> Int64[Array, " shots"]:
+def _apportion(length: Float64[Array, " shots"], frames: Int64[Array, " shots"], most: int) -> Int64[Array, " shots"]:
     """How many frames each shot gives: one each to the longest, then the next to whoever has most time for each."""
     given = np.zeros(len(length), dtype=np.int64)
     given[np.argsort(-length, kind="stable")[:most]] = 1

@@ -46,8 +46,8 @@ class Clip:
     complete: bool
 
     @property
-    def bounds(self) -> Float64[Array, " shots+1"]:
-        """The seconds at which shots begin, and the end."""
+    def bounds(self) -> Float64[Array, " bounds"]:
+        """The seconds at which shots begin, and the end of the last one."""
         return np.concatenate([[0.0], self.times[self.cuts], [self.seconds]])
 
 
@@ -104,8 +104,8 @@ def _frames(file: Any, limits: Limits) -> Iterator[_Seen | Unreadable]:
             return
         stream = moving[0]
         codec = stream.codec_context
-        if codec.width * codec.height > limits.pixels:
-            yield Unreadable("too large", f"{codec.width} x {codec.height} pixels; the limit is {limits.pixels:,}")
+        if not codec.width and (told := _announced(file)) > limits.pixels:  # the guard took its size away
+            yield Unreadable("too large", f"{told:,} pixels; the limit is {limits.pixels:,}")
             return
         codec.thread_count = 1
         ratio = min(max(float(stream.sample_aspect_ratio or 1), 1 / _SLIMMEST), float(_SLIMMEST))
@@ -125,6 +125,16 @@ def _frames(file: Any, limits: Limits) -> Iterator[_Seen | Unreadable]:
                 if not frame.is_corrupt:
                     time = None if frame.pts is None or frame.time_base is None else float(frame.time)
                     yield _Seen(frame, time, ratio, frame.rotation)
+
+
+def _announced(file: Any) -> int:
+    """Pixels of a frame as the container says, without any decoder."""
+    import av
+
+    file.seek(0)
+    unopened = {"codec_whitelist": "none", "format_whitelist": CONTAINERS, "protocol_whitelist": ""}
+    with av.open(file, "r", options=unopened, metadata_errors="ignore") as container:
+        return max((stream.width * stream.height for stream in container.streams.video), default=0)
 
 
 class _Film:
