@@ -23,7 +23,8 @@ from gobelin.values import Block, Features, FeatureTable, Vocabulary
 BATCH = 32  # pieces that travel together
 _CHUNK = 1024  # items whose keys are looked up together, and rows that are pooled together
 _MAPPED = 256 << 20  # bytes from which a table lies in a mapped file
-_PASSING = {"missing", "unreadable", "too large", "crashed"}  # not a property of the bytes: asked again next time
+# Not a property of the bytes: asked again next time.
+_PASSING = {"missing", "unreadable", "too large", "crashed", "took too long"}
 NOT_GIVEN = "not given"
 
 
