@@ -1,0 +1,286 @@
+"""Files that strangers may send: each kind is written into a folder and says what must become of it.
+
+A kind is a function that writes a file and gives its path; `reason` is why its item then lacks the sense, None where
+the file is odd but whole.
+"""
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from clips import disc, film, plain
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    sense: str
+    reason: str | None
+    write: Callable[[Path], Path]
+
+
+KINDS: list[Kind] = []
+
+
+def kind(sense: str, reason: str | None):
+    def kept(write: Callable[[Path], Path]) -> Callable[[Path], Path]:
+        KINDS.append(Kind(write.__name__, sense, reason, write))
+        return write
+
+    return kept
+
+
+def _kept(path: Path, raw: bytes) -> Path:
+    path.write_bytes(raw)
+    return path
+
+
+def _picture(kind: str, mode: str = "RGB", size: tuple[int, int] = (60, 40), **options) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).convert(mode).save(out, kind, **options)
+    return out.getvalue()
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+@kind("image", "empty")
+def picture_of_no_bytes(folder: Path) -> Path:
+    return _kept(folder / "a.jpg", b"")
+
+
+@kind("image", "broken")
+def page_of_an_error_as_picture(folder: Path) -> Path:
+    return _kept(folder / "b.jpg", b"<!doctype html><title>404</title>")
+
+
+@kind("image", "broken")
+def half_a_png(folder: Path) -> Path:
+    return _kept(folder / "c.png", _picture("PNG")[:1500])
+
+
+@kind("image", "broken")
+def half_a_jpeg(folder: Path) -> Path:
+    raw = _picture("JPEG")
+    return _kept(folder / "d.jpg", raw[: len(raw) // 2])
+
+
+@kind("image", "too large")
+def header_of_gigapixels(folder: Path) -> Path:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    return _kept(folder / "e.png", b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", zlib.compress(b"\0" * 1000)))
+
+
+@kind("image", "too large")
+def small_file_of_many_pixels(folder: Path) -> Path:
+    row = zlib.compress(b"\0" * (1 + 15_000 // 8) * 7_000, 9)  # one bit a pixel: 13 kB for 105 million of them
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 15_000, 7_000, 1, 0, 0, 0, 0))
+    return _kept(folder / "f.png", b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", row) + _chunk(b"IEND", b""))
+
+
+@kind("image", "broken")
+def png_with_a_bomb_of_words(folder: Path) -> Path:
+    words = PngImagePlugin.PngInfo()
+    words.add_text("comment", "a" * (80 << 20), zip=True)
+    return _kept(folder / "g.png", _picture("PNG", pnginfo=words))
+
+
+@kind("image", "too large")
+def picture_of_many_bytes(folder: Path) -> Path:
+    with (folder / "h.png").open("wb") as file:
+        file.write(_picture("PNG"))
+        file.truncate(70 << 20)  # a hole: it takes no room
+    return folder / "h.png"
+
+
+@kind("image", "broken")
+def tiff_whose_directory_is_itself(folder: Path) -> Path:
+    return _kept(folder / "i.tif", b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 0) + struct.pack("<I", 8))
+
+
+@kind("image", "broken")
+def program_in_postscript(folder: Path) -> Path:
+    return _kept(folder / "j.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) (r) file\n")
+
+
+@kind("image", "broken")
+def drawing_that_names_an_address(folder: Path) -> Path:
+    return _kept(folder / "k.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><image href="http://10.0.0.1/"/></svg>')
+
+
+@kind("image", "unreadable")
+def pipe_as_picture(folder: Path) -> Path:
+    os.mkfifo(folder / "l.png")
+    return folder / "l.png"
+
+
+@kind("image", "unreadable")
+def folder_as_picture(folder: Path) -> Path:
+    (folder / "m.png").mkdir()
+    return folder / "m.png"
+
+
+@kind("image", None)
+def picture_of_inks(folder: Path) -> Path:
+    return _kept(folder / "n.jpg", _picture("JPEG", "CMYK"))
+
+
+@kind("image", None)
+def picture_of_sixteen_bits(folder: Path) -> Path:
+    out = io.BytesIO()
+    Image.fromarray(np.arange(2400, dtype=np.uint16).reshape(40, 60) * 27).save(out, "PNG")
+    return _kept(folder / "o.png", out.getvalue())
+
+
+@kind("image", None)
+def animation_of_many_frames(folder: Path) -> Path:
+    frames = [Image.new("RGB", (30, 30), (i % 256, 0, 90)) for i in range(300)]
+    frames[0].save(folder / "p.gif", save_all=True, append_images=frames[1:])
+    return folder / "p.gif"
+
+
+@kind("image", None)
+def picture_of_one_pixel(folder: Path) -> Path:
+    return _kept(folder / "q.png", _picture("PNG", size=(1, 1)))
+
+
+@kind("image", None)
+def picture_like_a_thread(folder: Path) -> Path:
+    return _kept(folder / "r.png", _picture("PNG", size=(1, 20_000)))
+
+
+@kind("video", "empty")
+def clip_of_no_bytes(folder: Path) -> Path:
+    return _kept(folder / "a.mp4", b"")
+
+
+@kind("video", "broken")
+def words_as_clip(folder: Path) -> Path:
+    return _kept(folder / "b.mp4", b"I am no clip. " * 1000)
+
+
+@kind("video", "broken")
+def noise_as_clip(folder: Path) -> Path:
+    return _kept(folder / "c.mkv", b"\x1aE\xdf\xa3" + np.random.default_rng(0).bytes(200_000))
+
+
+@kind("video", "broken")
+def half_a_clip_without_its_index(folder: Path) -> Path:
+    raw = film(folder / "d.mp4", [disc(20 + i, 40) for i in range(30)], codec="mpeg4", form="yuv420p").read_bytes()
+    return _kept(folder / "d.mp4", raw[: len(raw) // 2])
+
+
+@kind("video", None)
+def half_a_clip_that_needs_no_index(folder: Path) -> Path:
+    raw = film(folder / "e.mkv", [disc(20 + i, 40) for i in range(30)], codec="mpeg4", form="yuv420p").read_bytes()
+    return _kept(folder / "e.mkv", raw[: len(raw) // 2])
+
+
+@kind("video", "no video")
+def clip_without_pictures(folder: Path) -> Path:
+    import av
+
+    with av.open(str(folder / "f.mkv"), "w") as file:
+        track = file.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        heard = av.AudioFrame.from_ndarray(np.ones((1, 1600), dtype=np.int16), format="s16", layout="mono")
+        heard.sample_rate = 16_000
+        file.mux(track.encode(heard))
+    return folder / "f.mkv"
+
+
+def _grown(path: Path, frames: bool) -> Path:
+    """A clip of 64 x 48 that tells of 30,000 x 30,000: in its header alone, or in each of its frames too."""
+    raw = film(path, [plain((200, 20, 20))] * 3, codec="mjpeg", form="yuvj420p").read_bytes()
+    raw = raw.replace(struct.pack("<II", 64, 48), struct.pack("<II", 30_000, 30_000))
+    if frames:
+        raw = raw.replace(struct.pack(">HH", 48, 64), struct.pack(">HH", 30_000, 30_000))
+    return _kept(path, raw)
+
+
+@kind("video", "too large")
+def clip_of_huge_frames(folder: Path) -> Path:
+    return _grown(folder / "g.avi", frames=True)
+
+
+@kind("video", None)
+def clip_whose_header_alone_tells_of_huge_frames(folder: Path) -> Path:
+    return _grown(folder / "g2.avi", frames=False)
+
+
+@kind("video", "too large")
+def clip_of_many_bytes(folder: Path) -> Path:
+    with film(folder / "h.mkv", [plain((1, 2, 3))] * 3).open("r+b") as file:
+        file.truncate(600 << 20)
+    return folder / "h.mkv"
+
+
+@kind("video", None)
+def clip_of_more_frames_than_are_read(folder: Path) -> Path:
+    return film(folder / "i.mkv", [plain((i % 256, 0, 0), 16, 16) for i in range(4_500)], rate=200)
+
+
+@kind("video", None)
+def clip_with_a_frame_in_ten_hours(folder: Path) -> Path:
+    return film(folder / "j.mkv", [plain((200, 20, 20))] * 3, times=[0, 1, 36_000])
+
+
+@kind("video", None)
+def clip_whose_header_tells_of_hours(folder: Path) -> Path:
+    raw = film(folder / "k.mp4", [disc(20 + i, 40) for i in range(9)], codec="mpeg4", form="yuv420p").read_bytes()
+    place = raw.index(b"mvhd") + 4 + 16  # after the version, two dates and the units a second
+    return _kept(folder / "k.mp4", raw[:place] + struct.pack(">I", 2**31) + raw[place + 4 :])
+
+
+@kind("video", "unreadable")
+def stream_without_an_end(folder: Path) -> Path:
+    os.mkfifo(folder / "l.ts")
+    return folder / "l.ts"
+
+
+@kind("video", "unreadable")
+def device_without_an_end(folder: Path) -> Path:
+    return Path("/dev/zero")
+
+
+@kind("video", "broken")
+def play_list_of_an_address(folder: Path) -> Path:
+    return _kept(folder / "m.m3u8", b"#EXTM3U\n#EXTINF:1,\nhttp://10.0.0.1/a.ts\n#EXT-X-ENDLIST\n")
+
+
+@kind("video", "broken")
+def list_of_another_file(folder: Path) -> Path:
+    film(folder / "inner.mkv", [plain((200, 20, 20))] * 3)
+    return _kept(folder / "n.mp4", b"ffconcat version 1.0\nfile inner.mkv\n")
+
+
+@kind("video", None)
+def clip_of_one_frame(folder: Path) -> Path:
+    return film(folder / "o.mkv", [plain((200, 20, 20))])
+
+
+@kind("video", None)
+def clip_of_ten_bits_of_grey(folder: Path) -> Path:
+    return film(folder / "p.mkv", [disc(20 + i, 40) for i in range(9)], form="gray10le")
+
+
+@kind("video", None)
+def clip_of_one_pixel(folder: Path) -> Path:
+    return film(folder / "q.mkv", [plain((i, 20, 20), 1, 1) for i in range(9)])
+
+
+@kind("video", None)
+def clip_with_holes(folder: Path) -> Path:
+    path = film(folder / "r.avi", [disc(20 + i, 40) for i in range(30)], codec="mjpeg", form="yuvj420p")
+    raw = bytearray(path.read_bytes())
+    for place in range(len(raw) // 3, len(raw) * 2 // 3, 997):
+        raw[place] ^= 0xFF
+    return _kept(path, bytes(raw))
