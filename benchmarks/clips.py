@@ -34,9 +34,8 @@ def main() -> None:
 
     paths = sorted(path for path in asked.folder.iterdir() if path.suffix.lower() in KINDS)
     failed, work, frames, sounds = 0, 0.0, 0, 0
-    print(
-        f"{'clip':<34} {'seconds':>8} {'frames':>7} {'shots':>6} {'pictures':>9} {'sound':>6} {'decode s':>9} {'motion s':>9}"
-    )
+    heads = ("seconds", "frames", "shots", "pictures", "sound", "decode s", "motion s")
+    print(f"{'clip':<34}" + "".join(f" {head:>9}" for head in heads))
     for path in paths:
         begun = time.perf_counter()
         clip = open_clip(path, limits, near=256)
@@ -49,8 +48,8 @@ def main() -> None:
         ended = time.perf_counter()
         sound = has_sound(path)
         print(
-            f"{path.name:<34} {clip.seconds:8.2f} {len(clip.times):7d} {len(clip.cuts) + 1:6d} {len(clip.pictures):9d} "
-            f"{'yes' if sound else 'no':>6} {decoded - begun:9.2f} {ended - decoded:9.2f}"
+            f"{path.name:<34} {clip.seconds:9.2f} {len(clip.times):9d} {len(clip.cuts) + 1:9d} {len(clip.pictures):9d} "
+            f"{'yes' if sound else 'no':>9} {decoded - begun:9.2f} {ended - decoded:9.2f}"
         )
         work, frames, sounds = work + ended - begun, frames + len(clip.times), sounds + sound
     print(
