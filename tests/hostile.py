@@ -7,6 +7,7 @@ the file is odd but whole.
 import io
 import os
 import struct
+import wave
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -156,6 +157,104 @@ def picture_of_one_pixel(folder: Path) -> Path:
 @kind("image", None)
 def picture_like_a_thread(folder: Path) -> Path:
     return _kept(folder / "r.png", _picture("PNG", size=(1, 20_000)))
+
+
+def _tone(path: Path, rate: int = 16_000, channels: int = 1, count: int = 8_000) -> Path:
+    """A tone of 440 hertz in 16 bits."""
+    tone = (12_000 * np.sin(2 * np.pi * 440 * np.arange(count) / rate)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, 2, rate, 0, "NONE", ""))
+        file.writeframes(np.repeat(tone[:, None], channels, axis=1).tobytes())
+    return path
+
+
+def _floats(path: Path, samples: np.ndarray) -> Path:
+    """Mono WAV of 32-bit floats."""
+    body = samples.astype("<f4").tobytes()
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, 3, 1, 16_000, 64_000, 4, 32)
+    return _kept(path, b"RIFF" + struct.pack("<I", len(body) + 36) + b"WAVE" + form + b"data"
+                 + struct.pack("<I", len(body)) + body)  # fmt: skip
+
+
+@kind("audio", "empty")
+def sound_of_no_bytes(folder: Path) -> Path:
+    return _kept(folder / "a.wav", b"")
+
+
+@kind("audio", "broken")
+def words_as_sound(folder: Path) -> Path:
+    return _kept(folder / "b.mp3", b"I am no sound. " * 1000)
+
+
+@kind("audio", "broken")
+def half_a_sound(folder: Path) -> Path:
+    raw = _tone(folder / "c.wav").read_bytes()
+    return _kept(folder / "c.wav", raw[: len(raw) // 2])
+
+
+@kind("audio", "broken")
+def sound_at_one_hertz(folder: Path) -> Path:
+    raw = bytearray(_tone(folder / "d.wav").read_bytes())
+    raw[24:28] = struct.pack("<I", 1)
+    return _kept(folder / "d.wav", bytes(raw))
+
+
+@kind("audio", "broken")
+def samples_that_are_no_numbers(folder: Path) -> Path:
+    return _floats(folder / "e.wav", np.where(np.arange(8_000) == 4_000, np.nan, 0.1))
+
+
+@kind("audio", "broken")
+def samples_without_bounds(folder: Path) -> Path:
+    return _floats(folder / "f.wav", np.where(np.arange(8_000) % 2, np.inf, 0.1))
+
+
+@kind("audio", "empty")
+def silence(folder: Path) -> Path:
+    return _floats(folder / "g.wav", np.zeros(8_000))
+
+
+@kind("audio", "too large")
+def sound_of_many_bytes(folder: Path) -> Path:
+    with _tone(folder / "h.wav").open("r+b") as file:
+        file.truncate(70 << 20)
+    return folder / "h.wav"
+
+
+@kind("audio", "unreadable")
+def sound_without_an_end(folder: Path) -> Path:
+    os.mkfifo(folder / "i.wav")
+    return folder / "i.wav"
+
+
+@kind("audio", "broken")
+def play_list_as_sound(folder: Path) -> Path:
+    return _kept(folder / "j.m3u", b"#EXTM3U\n#EXTINF:1,\nhttp://10.0.0.1/a.mp3\n")
+
+
+@kind("audio", "broken")
+def picture_as_sound(folder: Path) -> Path:
+    return _kept(folder / "k.mp3", _picture("PNG"))
+
+
+@kind("audio", "no sound")
+def clip_without_sound(folder: Path) -> Path:
+    return film(folder / "l.mkv", [plain((200, 20, 20))] * 3)
+
+
+@kind("audio", None)
+def sound_of_eight_channels(folder: Path) -> Path:
+    return _tone(folder / "m.wav", channels=8)
+
+
+@kind("audio", None)
+def sound_longer_than_is_heard(folder: Path) -> Path:
+    return _tone(folder / "n.wav", rate=8_000, count=8_000 * 90)
+
+
+@kind("audio", None)
+def sound_of_a_hundred_samples(folder: Path) -> Path:
+    return _tone(folder / "o.wav", count=100)
 
 
 @kind("video", "empty")

@@ -12,6 +12,7 @@ pytest.importorskip("av", reason="hostile clips need the extra 'media'")
 
 from gobelin.encoders.efficientnet import Efficientnet
 from gobelin.encoders.motion import Motion
+from gobelin.encoders.spectral import Spectral
 from gobelin.features.cache import Cache
 from gobelin.features.runner import encode_table
 from gobelin.protocols import Content
@@ -46,10 +47,10 @@ def test_there_are_thirty_kinds() -> None:
     assert len(KINDS) >= 30 and len({one.name for one in KINDS}) == len(KINDS)
 
 
-@pytest.mark.parametrize("sense", ["image", "video"])
+@pytest.mark.parametrize("sense", ["image", "audio", "video"])
 def test_each_kind_costs_its_item_that_sense_and_has_its_reason(tmp_path: Path, sense: str) -> None:
     catalogue, kinds = shop(tmp_path, sense)
-    encoder = {"image": Efficientnet, "video": Motion}[sense]()
+    encoder = {"image": Efficientnet, "audio": Spectral, "video": Motion}[sense]()
     table, reports = encode_table(catalogue, {sense: encoder}, cache=Cache(tmp_path / "cache"))
     expected = {one.name: one.reason is None for one in kinds} | {"missing": False}
     assert dict(zip(catalogue.items, table[sense].present.tolist(), strict=True)) == expected

@@ -35,7 +35,7 @@ def check_encoder(make: Callable[[], Encoder | Learned], folder: Path) -> None:
 def draw_contents(folder: Path, count: int) -> list[Content]:
     """Items with English and Chinese titles, prices, lists, pictures, sounds and clips; each tenth lacks everything.
 
-    Clips are drawn where the extra `media` is installed.
+    Clips, with a tone, are drawn where the extra `media` is installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = []
@@ -58,7 +58,7 @@ def draw_contents(folder: Path, count: int) -> list[Content]:
             "audio": (draw_sound(folder / f"{i}.wav", 220.0 * (1 + kind) + i),),
         }
         if importlib.util.find_spec("av") is not None:
-            fields["video"] = (draw_clip(folder / f"{i % 25}.mp4", i % 25),)
+            fields["video"] = (draw_clip(folder / f"{i % 25}.mp4", i % 25, sound=True),)
         contents.append(Content(f"item {i}", fields, {"title": (None, "zh")}))
     return contents
 
