@@ -318,13 +318,13 @@ def clip_whose_header_alone_tells_of_huge_frames(folder: Path) -> Path:
 @kind("video", "too large")
 def clip_of_many_bytes(folder: Path) -> Path:
     with film(folder / "h.mkv", [plain((1, 2, 3))] * 3).open("r+b") as file:
-        file.truncate(600 << 20)
+        file.truncate(5 << 30)
     return folder / "h.mkv"
 
 
 @kind("video", None)
 def clip_of_more_frames_than_are_read(folder: Path) -> Path:
-    return film(folder / "i.mkv", [plain((i % 256, 0, 0), 16, 16) for i in range(4_500)], rate=200)
+    return film(folder / "i.mkv", [plain((i % 256, 0, 0), 16, 16) for i in range(700)], rate=200)
 
 
 @kind("video", None)

@@ -1,5 +1,6 @@
 """Streams a catalogue's content through encoders into a FeatureTable, and tells what was encoded, cached and absent."""
 
+import errno
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -230,8 +231,8 @@ class _Scan:
                 except (FileNotFoundError, NotADirectoryError):
                     why = "missing"
                     continue
-                except OSError:
-                    why = "unreadable"
+                except OSError as wrong:
+                    why = "too large" if wrong.errno == errno.EFBIG else "unreadable"
                     continue
                 pieces.append(piece)
                 rows.append(row)

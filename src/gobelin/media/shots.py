@@ -54,6 +54,7 @@ def differences(small: UInt8[Array, "frames height width 3"]) -> Float32[Array, 
 
 def _histograms(small: UInt8[Array, "frames height width 3"]) -> Float32[Array, "frames bins parts"]:
     """Shares that sum to one over the bins; parts: regions by channels."""
+    small = small[:, ::2, ::2]  # a quarter of the pixels tells as much
     frames, height, width, _ = small.shape
     rows = np.linspace(0, height, _REGIONS + 1).astype(int)[:-1]
     columns = np.linspace(0, width, _REGIONS + 1).astype(int)[:-1]

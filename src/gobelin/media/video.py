@@ -141,7 +141,10 @@ class _Film:
     """Frames as they come: all of them small, some of them larger."""
 
     def __init__(self, near: int | None) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self.near = near
+        self.to_small, self.to_near = VideoReformatter(), VideoReformatter()  # each keeps its plan from frame to frame
         self.complete = False
         self.times: list[float] = []
         self.small: list[Array] = []
@@ -162,9 +165,9 @@ class _Film:
         if count >= limits.frames or time > limits.seconds:
             return False
         self.times.append(time)
-        self.small.append(_pixels(seen, _within(self.sides, SMALL)))
+        self.small.append(_pixels(seen, _within(self.sides, SMALL), self.to_small))
         if self.near is not None and count % self.step == 0:
-            self.held[count] = _pixels(seen, _around(self.sides, self.near))
+            self.held[count] = _pixels(seen, _around(self.sides, self.near), self.to_near)
             if len(self.held) > _HELD:
                 self.step *= 2
                 self.held = {i: pixels for i, pixels in self.held.items() if i % self.step == 0}
@@ -194,11 +197,11 @@ def _around(sides: tuple[int, int], shorter: int) -> tuple[int, int]:
     )
 
 
-def _pixels(seen: _Seen, sides: tuple[int, int]) -> UInt8[Array, "height width 3"]:
+def _pixels(seen: _Seen, sides: tuple[int, int], scaler: Any) -> UInt8[Array, "height width 3"]:
     """RGB, transparency on white, upright."""
     clear = any(part.is_alpha for part in seen.frame.format.components) or seen.frame.format.name == "pal8"
     kind = "rgba" if clear else "rgb24"
-    pixels = seen.frame.reformat(width=sides[0], height=sides[1], format=kind, interpolation="AREA").to_ndarray()
+    pixels: Array = scaler.reformat(seen.frame, sides[0], sides[1], kind, interpolation="AREA").to_ndarray()
     if clear:
         alpha = pixels[:, :, 3:].astype(np.float32) / 255
         pixels = np.rint(pixels[:, :, :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
