@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from gobelin.features import workers
 from gobelin.protocols import Content
 from gobelin.values import Block
 
@@ -58,13 +59,16 @@ class Stillborn(Letters):
 
 @dataclass(kw_only=True)
 class Foreign(Letters):
-    """Reads texts as files of strangers are read: apart, and not for long. "sleeper" never comes back."""
+    """Reads texts as files of strangers are read: apart, and not for long. "sleeper" never comes back,
+    "hog" wants more memory than a worker may have."""
 
     isolated: ClassVar[bool] = True
     patience: ClassVar[float] = 0.5
 
     def encode(self, pieces: Sequence[str]) -> Block:
         for piece in pieces:
+            if piece == "hog":
+                np.empty(workers._room() + (256 << 20), dtype=np.uint8)  # untouched: without a limit it would be had
             if piece == "sleeper":
                 if self.log:
                     with Path(self.log).open("a") as file:

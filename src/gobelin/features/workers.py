@@ -8,8 +8,9 @@ absent with the reason "crashed". A worker that takes longer than it may is kill
 reason "took too long". Its own alarm ends it where there is nobody left to kill it.
 
 An encoder of sounds or clips says `isolated: ClassVar[bool] = True`: their decoders are large, written in C, and fed
-by strangers, so they never run in this process, and every piece is a batch of its own. `patience: ClassVar[float]`
-is the seconds that a piece may take, where 60 do not fit.
+by strangers, so they never run in this process, every piece is a batch of its own, and a worker may take half of the
+machine's memory (at least 2 GiB) and dies of more. `patience: ClassVar[float]` is the seconds that a piece may take,
+where 60 do not fit.
 """
 
 import collections
@@ -41,7 +42,9 @@ PATIENCE = 60.0
 
 _FEW = 8  # batches below which starting processes (a second or two each) costs more than it saves
 _BEGINNING = 300.0  # seconds in which a worker must have made its encoder
+_LEAST_ROOM = 2 << 30  # bytes
 _GRACE = 5.0  # seconds after which a worker whose parent is gone ends itself
+_NO_MEMORY = 12  # the exit code of a worker that may not have what it asks for (ENOMEM)
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -207,6 +210,8 @@ def serve(descriptor: int) -> None:
     try:
         with _alarm(_BEGINNING + _GRACE):
             cls, settings = connection.recv()
+            if getattr(cls, "isolated", False):
+                _bound(_room())
             encoder = cls(**settings)
             connection.send("ready")
         while True:
@@ -216,6 +221,19 @@ def serve(descriptor: int) -> None:
             connection.send(answer)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def _room() -> int:
+    """Bytes that a worker of strangers' files may take."""
+    return max(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2, _LEAST_ROOM)
+
+
+def _bound(room: int) -> None:
+    """Data only: address space without data behind it (mapped weights, reserves of libraries) costs nothing."""
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):  # a lower limit is set already
+        resource.setrlimit(resource.RLIMIT_DATA, (room, room))
 
 
 @contextlib.contextmanager
@@ -229,6 +247,8 @@ def _alarm(seconds: float) -> Iterator[None]:
 def _answer(encoder: Encoder, pieces: Any) -> Any:
     try:
         block = encoder.encode(pieces)
+    except MemoryError:
+        os._exit(_NO_MEMORY)  # the next piece finds a fresh process
     except Exception as wrong:  # told by the parent: an encoder that raises has a mistake
         wrong.add_note(f"in worker process {os.getpid()} of {type(encoder).__name__}")
         return wrong
