@@ -5,7 +5,7 @@ import html
 import re
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gobelin.protocols import Content
@@ -91,13 +91,24 @@ def words(text: str) -> list[str]:
     segmented with jieba, also where letters stand among them ("白色T恤": 白色, t恤).
     """
     found: list[str] = []
-    for run in _RUN.findall(text):
-        found += [word.lower() for word in _segmenter().lcut(run)] if _HAN.search(run) else [run.lower()]
+    for match in runs(text):
+        run = match.group()
+        found += [word.lower() for word in segmenter().lcut(run)] if is_chinese(run) else [run.lower()]
     return found
 
 
+def runs(text: str) -> Iterator[re.Match[str]]:
+    """Runs of letters and digits, with apostrophes inside, as they stand in the text."""
+    return _RUN.finditer(text)
+
+
+def is_chinese(run: str) -> bool:
+    """Whether a run holds a Chinese character."""
+    return _HAN.search(run) is not None
+
+
 @functools.cache
-def _segmenter() -> Any:
+def segmenter() -> Any:
     """jieba with its own dictionary, loaded on the first Chinese text (about a second).
 
     Its `initialize` keeps a cache file in the shared temporary folder, where anyone may leave one for us to read,
