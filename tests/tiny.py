@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-_ENGLISH = (
-    "a red blue green yellow white wool linen glass rubber oak coat shirt lamp boots table of the series things gold"
-)
+_ENGLISH = "a red blue green yellow white wool linen glass rubber oak coat shirt lamp boots table of the series things"
 _CHINESE = "红色 蓝色 绿色 黄色 白 羊毛 大衣 亚麻 衬衫 玻璃灯 雨靴 橡木 桌子"
 
 

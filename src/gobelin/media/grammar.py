@@ -25,10 +25,12 @@ def tagged(text: str) -> list[tuple[str, str]]:
     """(word, tag) in order, words in lower case; runs of letters and digits are those of `media.text.words`.
 
     Chinese runs are cut by the tagger, whose model may cut a word outside the dictionary elsewhere. They carry jieba's
-    tags (n noun, v verb, a adjective, d adverb, m number ...; `jieba.posseg`, MIT, its model inside the package). All other runs carry Penn Treebank tags (NN, VB, JJ, RB, CD ...) of TextBlob's
-    PatternTagger (MIT; lexicon and rules inside the package, no download), which knows English alone: words of other
-    languages are guessed at as nouns. NLTK's and spaCy's taggers are not used: their models are downloads.
-    The tagger sees a stretch of words between two punctuation marks; case is kept for it, since it tells names.
+    tags (n noun, v verb, a adjective, d adverb, m number ...; `jieba.posseg`, MIT, its model inside the package).
+
+    All other runs carry Penn Treebank tags (NN, VB, JJ, RB, CD ...) of TextBlob's PatternTagger (MIT; lexicon and rules
+    inside the package, no download). It knows English alone: words of other languages are guessed at, mostly as
+    nouns. It sees the words between two punctuation marks; case is kept for it, since it tells names. Not used: NLTK
+    and spaCy, whose models are downloads; HanTa, whose model is a pickle.
 
     Raises MissingExtra where a text that is not Chinese meets no TextBlob.
     """

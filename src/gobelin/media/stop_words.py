@@ -29,7 +29,7 @@ _CHINESE = """
 def stop_words(languages: tuple[Language, ...] = ("en", "zh")) -> frozenset[str]:
     """Stop words of the languages, lower case, as `media.text.words` cuts them.
 
-    English: the 318 of scikit-learn (BSD licence), less eighteen that shops and films are described with. Chinese: a
+    English: the 318 of scikit-learn (BSD licence), less nineteen that shops and films are described with. Chinese: a
     list of our own of some 200 function words: jieba ships none, and that of the package stopwordsiso (MIT) counts
     年, 大, 好 and 人 among its 794. Other languages have none here.
     """
