@@ -9,7 +9,7 @@ import numpy as np
 from annotated_types import Ge, MinLen
 from PIL import Image
 
-from gobelin.arrays import Array, Float32
+from gobelin.arrays import Array, Bool, Float32
 from gobelin.encoders import _descriptors as classical
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import Frame, open_picture, square
@@ -79,11 +79,11 @@ class Descriptors:
         return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
 
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
-        """One row a picture (a frame of a clip, a drawing). One in which no group sees anything is absent as "plain"."""
+        """One row a picture (a frame of a clip, a drawing). "plain" where no group sees anything in it."""
         values = np.zeros((len(pictures), self.dim), dtype=np.float32)
         for row, picture in enumerate(pictures):
             values[row] = self._describe(np.asarray(square(picture.convert("RGB"), classical.SIDE, self.frame)))
-        present = values.any(axis=1)
+        present: Bool[Array, " rows"] = np.asarray(values.any(axis=1))
         return Block(values, present, tuple(None if here else "plain" for here in present.tolist()))
 
     def _describe(self, picture: classical.Picture) -> Float32[Array, " dim"]:
