@@ -13,7 +13,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Literal, NoReturn, cast
+from typing import Literal, NoReturn, cast
 
 import numpy as np
 
@@ -27,6 +27,7 @@ _LONGEST_LINE = 1 << 20
 _LARGEST_DIM = 10_000
 _CHUNK = 1 << 20
 
+_File = io.BufferedReader  # its `peek` looks ahead
 _Keep = Callable[[int, str], bool]  # (its place in the file, the word) -> whether its vector is read
 
 
@@ -48,7 +49,7 @@ def read_vectors(
     try:
         with path.open("rb") as raw:
             zipped = raw.peek(2)[:2] == b"\x1f\x8b"
-            file = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw) if zipped else raw), _CHUNK)
+            file: _File = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw) if zipped else raw), _CHUNK)
             for name, vector in _entries(file, kind, lambda place, word: place < spare or word.lower() in asked):
                 dim, key = len(vector), name.lower()
                 if not np.isfinite(vector).all():
@@ -76,7 +77,7 @@ def _refuse(path: Path, why: str) -> NoReturn:
     ) from None
 
 
-def _entries(file: IO[bytes], kind: Format, keep: _Keep) -> Iterator[tuple[str, Float32[Array, " dim"]]]:
+def _entries(file: _File, kind: Format, keep: _Keep) -> Iterator[tuple[str, Float32[Array, " dim"]]]:
     first = file.readline(_LONGEST_LINE)
     if not first:
         raise _DamagedError("it has no bytes")
@@ -100,9 +101,9 @@ def _header(line: bytes) -> tuple[int, int] | None:
     return int(numbers[0]), int(numbers[1])
 
 
-def _is_line(file: IO[bytes], dim: int) -> bool:
+def _is_line(file: _File, dim: int) -> bool:
     """Whether what follows is a word and `dim` numbers as text."""
-    ahead = cast(io.BufferedReader, file).peek(_CHUNK)
+    ahead = file.peek(_CHUNK)
     values = ahead.partition(b"\n")[0].rsplit(None, dim)
     try:
         return len(values) == dim + 1 and all(np.isfinite(float(value)) for value in values[1:])
@@ -111,7 +112,7 @@ def _is_line(file: IO[bytes], dim: int) -> bool:
 
 
 def _lines(
-    file: IO[bytes], first: bytes, count: int | None, dim: int | None, keep: _Keep
+    file: _File, first: bytes, count: int | None, dim: int | None, keep: _Keep
 ) -> Iterator[tuple[str, Float32[Array, " dim"]]]:
     """first: a line that was read already. dim: None where the first line tells it."""
     number, place = (0, 0) if first else (1, 0)
@@ -142,7 +143,7 @@ def _lines(
         raise _DamagedError(f"it ends after {place:,} of {count:,} words")
 
 
-def _records(file: IO[bytes], count: int, dim: int, keep: _Keep) -> Iterator[tuple[str, Float32[Array, " dim"]]]:
+def _records(file: _File, count: int, dim: int, keep: _Keep) -> Iterator[tuple[str, Float32[Array, " dim"]]]:
     size = 4 * dim
     buffer, begin = b"", 0
     for place in range(count):

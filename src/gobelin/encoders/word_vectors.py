@@ -124,11 +124,17 @@ def _pairs(corpus: Corpus, kept: Int64[Array, " kept"], window: int) -> csr_arra
 
 
 def _bounded(pairs: csr_array, most: int = _PAIRS) -> csr_array:
-    """Without the rarest where there are too many to hold."""
-    if pairs.nnz > most:
-        least = np.partition(pairs.data, pairs.nnz - most // 2)[pairs.nnz - most // 2]
-        pairs.data[pairs.data <= least] = 0  # counts tie in great numbers: all that are as rare go
-        pairs.eliminate_zeros()
+    """Half as many as there may be, without the rarest, where there are more; of equally rare ones those of frequent
+    words stay (words stand in the order of their frequency)."""
+    if pairs.nnz <= most:
+        return pairs
+    room = most // 2
+    least = np.partition(pairs.data, pairs.nnz - room)[pairs.nnz - room]
+    kept = pairs.data > least
+    tied = np.flatnonzero(pairs.data == least)
+    kept[tied[: room - int(kept.sum())]] = True
+    pairs.data[~kept] = 0
+    pairs.eliminate_zeros()
     return pairs
 
 
