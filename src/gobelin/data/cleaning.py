@@ -49,13 +49,8 @@ class CleaningRules(BaseModel):
         return value
 
     @property
-    def any(self) -> bool:
-        """Whether anything is asked for."""
-        return any(value is not None for _, value in self)
-
-    @property
     def of_the_log(self) -> bool:
-        """Whether a rule about events is among what is asked for."""
+        """Whether a rule about events is asked for."""
         return any(value is not None for name, value in self if name != "boilerplate")
 
 
