@@ -34,6 +34,7 @@ EXTRAS = {
     "media": ("av", "soundfile", "soxr"),
     "deep": ("torch", "transformers"),
     "text": ("tokenizers",),
+    "language": ("textblob",),
 }
 """The packages by which an extra is known to be installed."""
 
