@@ -1,14 +1,15 @@
 """Picture vectors by EfficientNet-Lite0."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
 
-from gobelin.encoders import _lite0
+from gobelin.arrays import Array, Float32
+from gobelin.encoders import _imagenet, _lite0
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import Frame, open_picture, square
 from gobelin.protocols import Content
@@ -67,10 +68,27 @@ class Efficientnet:
                 rows = []
         return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
 
+    def scores(self, pieces: Sequence[Path]) -> Block:
+        """(n, 1000) ImageNet's probability of each class of `classes`; rows sum to one; absent as in `encode`."""
+        block = self.encode(pieces)
+        return replace(block, values=np.where(block.present[:, None], probabilities(block.values), np.float32(0)))
+
+    def classes(self) -> tuple[str, ...]:
+        """A short English name of each class, in the order of `scores`."""
+        return _imagenet.names()
+
     def _run(self, inputs: np.ndarray) -> Any:
         if self._session is None:
             self._session = _open_session()
         return self._session.run(["vectors"], {"pictures": inputs})[0]
+
+
+def probabilities(vectors: Float32[Array, "pictures dim"]) -> Float32[Array, "pictures classes"]:
+    """The network's own last layer over vectors of `encode` (or a mean of them): softmax over ImageNet's classes."""
+    weights, bias = _lite0.classifier()
+    logits = np.asarray(vectors, dtype=np.float32) @ weights.T + bias
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _open_session() -> Any:
