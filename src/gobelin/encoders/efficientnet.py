@@ -12,6 +12,7 @@ from PIL import Image
 
 from gobelin.arrays import Array, Float32
 from gobelin.encoders import _imagenet, _lite0
+from gobelin.encoders.sentence import Sentence
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import Frame, open_picture, square
 from gobelin.protocols import Content
@@ -40,6 +41,7 @@ class Efficientnet:
 
     modality: ClassVar[str] = "image"
     dim: ClassVar[int] = _lite0.DIM
+    bridges_to: ClassVar[str] = Sentence.space
 
     frame: Frame = "squeeze"
     max_megapixels: Annotated[int, Ge(1)] = 100
@@ -85,6 +87,12 @@ class Efficientnet:
     def classes(self) -> tuple[str, ...]:
         """A short English name of each class, in the order of `scores`."""
         return _imagenet.names()
+
+    def bridge(self, vectors: Float32[Array, "rows dim"]) -> Float32[Array, "rows joint"]:
+        """As `conse` places pictures among sentences, from vectors that are there already."""
+        from gobelin.encoders.conse import points
+
+        return points(vectors)
 
     def _run(self, inputs: np.ndarray) -> Any:
         if self._session is None:
