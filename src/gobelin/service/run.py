@@ -29,7 +29,7 @@ ITEMS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, opened: `report` (the numbers), `recommend`, `search`, `similar`. The model is read when first asked."""
+    """A run folder, opened: `report`, `recommend`, `search`, `similar` ... The model is read when first asked."""
 
     folder: Path
 

@@ -178,7 +178,7 @@ class Wish:
     """
 
     vectors: Mapping[str, Float32[Array, " dim"]]
-    points: Mapping[str, Mapping[str, Float32[Array, " dim"]]] = field(default_factory=dict)
+    points: Mapping[str, Mapping[str, Float32[Array, " place"]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
