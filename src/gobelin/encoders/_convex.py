@@ -33,7 +33,7 @@ def convex(
 def named_points(classes: tuple[tuple[str, ...], ...], template: str) -> Float32[Array, "classes dim"]:
     """A point of unit length for each class: between the mean of all its names and its first name in a template.
 
-    "the template": a sentence with one {}, which tells a thing shown or heard from a word ("a photo of a {}").
+    template: a sentence with one {}, which tells a thing shown or heard from a word ("a photo of a {}").
     """
     flat = [name for names in classes for name in names]
     owner = np.repeat(np.arange(len(classes)), [len(names) for names in classes])
