@@ -239,6 +239,29 @@ def test_a_convolution_of_the_onnx_file_equals_the_unfolded_formula() -> None:
     assert np.allclose(found[:, y, left], np.clip(expected, 0, 6), atol=1e-4)
 
 
+def test_scores_are_the_softmax_of_the_logits_that_the_network_itself_gives(tmp_path: Path) -> None:
+    import onnxruntime
+
+    picture = Image.fromarray(RNG(0).integers(0, 256, (224, 224, 3), dtype=np.uint8))
+    picture.save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    encoder = Efficientnet()
+    block = encoder.scores([tmp_path / "a.png", tmp_path / "b.png"])
+    session = onnxruntime.InferenceSession(str(_lite0.onnx_file()), providers=["CPUExecutionProvider"])
+    inputs = (np.asarray(picture, dtype=np.float32).transpose(2, 0, 1)[None] - 127) / 128
+    logits = session.run(["logits"], {"pictures": inputs})[0][0].astype(float)
+    assert np.allclose(block.values[0], np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
+    assert block.values.shape == (2, len(encoder.classes())) and not block.values[1].any()
+    assert block.present.tolist() == [True, False] and block.reasons == (None, "broken")
+    assert encoder.scores([]).values.shape == (0, 1000)
+
+
+def test_class_names_are_short_and_in_the_order_of_the_logits() -> None:
+    names = Efficientnet().classes()
+    assert (names[0], names[207], names[951], names[999]) == ("tench", "Golden Retriever", "lemon", "toilet paper")
+    assert all(name and len(name) <= 33 and not set(name) & set("/(,") for name in names)
+
+
 def test_a_damaged_onnx_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOBELIN_CACHE", str(tmp_path / "cache"))
     Image.new("RGB", (10, 10), "red").save(tmp_path / "a.png")

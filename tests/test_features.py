@@ -20,7 +20,7 @@ from gobelin.features import cache as caching
 from gobelin.features import runner, shards
 from gobelin.features.cache import Cache, key_of
 from gobelin.features.runner import Progress, encode_table
-from gobelin.features.wish import wish_vectors
+from gobelin.features.wish import wish_of
 from gobelin.features.workers import WorkersError
 from gobelin.protocols import Content
 from gobelin.values import Features, Vocabulary
@@ -442,12 +442,12 @@ def test_a_wish_is_read_by_the_senses_that_can(tmp_path: Path, monkeypatch: pyte
     Image.new("RGB", (20, 20), "red").save(picture)
     words = Words(min_df=1).fit(shop(("red coat",)).given, np.random.default_rng(0))
     senses = {"text": Sentence(), "words": words, "image": Efficientnet()}
-    said = wish_vectors(senses, text="a red coat")
+    said = wish_of(senses, text="a red coat").vectors
     assert set(said) == {"text", "words"} and said["text"].shape == (512,) and said["words"].shape == (2,)
     assert np.allclose(said["text"], senses["text"].encode(["a red coat"]).values[0], atol=1e-6)
-    assert set(wish_vectors(senses, image=picture)) == {"image"}
-    assert set(wish_vectors(senses, text="octarine", image=picture)) == {"text", "image"}
+    assert set(wish_of(senses, image=picture).vectors) == {"image"}
+    assert set(wish_of(senses, text="octarine", image=picture).vectors) == {"text", "image"}
     with pytest.raises(UserError, match="missing"):
-        wish_vectors(senses, image=tmp_path / "nowhere.png")
+        wish_of(senses, image=tmp_path / "nowhere.png")
     with pytest.raises(UserError, match="No sense"):
-        wish_vectors({"image": Efficientnet()}, text="a red coat")
+        wish_of({"image": Efficientnet()}, text="a red coat")

@@ -69,6 +69,24 @@ class Pictures(Protocol):
 
 
 @runtime_checkable
+class Joint(Protocol):
+    """An encoder whose vectors lie in a space that others share: those of equal `space` may be compared by cosine."""
+
+    space: str
+
+
+@runtime_checkable
+class Bridges(Protocol):
+    """An encoder with a space of its own, from which its vectors lead into a joint one (`Joint`)."""
+
+    bridges_to: str
+
+    def bridge(self, vectors: Float32[Array, "rows dim"]) -> Float32[Array, "rows joint"]:
+        """Vectors of `encode`, or means of several, as points of the joint space."""
+        ...
+
+
+@runtime_checkable
 class Learned(Protocol):
     """An encoder that learns from the catalogue (TF-IDF, attributes): fitted on training items only, not cached.
 
