@@ -232,7 +232,9 @@ class Run:
         if text is None and image is None and not attributes:
             return None
         picture = None if image is None else Path(image)
-        return Wish(wish_vectors(self.served.encoders, text=text, image=picture, attributes=attributes))
+        vectors = wish_vectors(self.served.encoders, text=text, image=picture, attributes=attributes)
+        as_stored = self.served.standardisers
+        return Wish({s: as_stored[s].vector(v) if s in as_stored else v for s, v in vectors.items()})
 
     def _frame(self, ranked: Ranked) -> pd.DataFrame:
         s = self.served
