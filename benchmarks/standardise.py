@@ -56,9 +56,8 @@ def main() -> None:
     known = split.rows[split.cold == 0]
     table = encode(data, recipe, train_rows=known).table
     raw = table[told.sense]
-    print(
-        f"{data.name}, {told.split} {told.seed}, {told.sense} {told.beside}: {len(split.items)} items, {int(raw.present.sum())} with the sense"
-    )
+    beside = f" beside {', '.join(told.beside)}" if told.beside else ""
+    print(f"{data.name}, {told.split} {told.seed}, {told.sense}{beside}: {len(split.items)} items", flush=True)
     plain = None
     for name in ("as encoded", *told.steps):
         begun = time.monotonic()

@@ -19,6 +19,7 @@ from gobelin.encoding import encode
 from gobelin.errors import RecipeError
 from gobelin.experiment import run
 from gobelin.features.standardise import Standardiser, Step, oas, steps_of
+from gobelin.features.wish import encode_wish
 from gobelin.service import Run
 from gobelin.updating import update
 from gobelin.values import Features, Vocabulary
@@ -229,17 +230,23 @@ def test_a_run_carries_its_standardisers_to_wishes_and_updates(small_shop: Path,
     assert made.report["encoders"]["words"]["standardise"] == ["svd:16", "scale"]
     assert made.report["encoders"]["words"]["dim"] == 16
 
-    # a wish in the words of an item is, in every sense, that item's own row
-    title = table.ids[3]
-    data = Dataset.read(small_shop)
-    said = next(iter(data.catalogue.contents([3])))
-    wish = made._wish(said.fields["title"][0], None, {"colour": "red"})
+    # what an item says, asked as a wish, is in every sense that item's own row
+    said = next(iter(Dataset.read(small_shop).catalogue.contents([3])))
+    assert table.ids[3] == said.item
+    for sense, encoder in made.served.encoders.items():
+        row = table[sense].take(np.array([3])).values
+        asked = encode_wish(sense, encoder, said)
+        assert asked is not None
+        assert np.allclose(made.served.standardisers[sense].vector(asked), row.toarray()[0] if table[sense].sparse else
+                           row[0], atol=1e-4)  # fmt: skip
+    wish = made._wish(said.fields["title"][0], None, None)
     assert wish is not None
-    assert {name: vector.shape for name, vector in wish.vectors.items()} == {
-        name: (table[name].dim,) for name in wish.vectors
+    assert {sense: len(vector) for sense, vector in wish.vectors.items()} == {
+        sense: table[sense].dim for sense in wish.vectors
     }
+    assert np.allclose(np.linalg.norm(wish.vectors["text"]), 1, atol=1e-5), "the last step, unit, has been done"
     first = made.recommend(text=said.fields["title"][0], k=20)
-    assert title in first["item_id"].tolist()
+    assert said.item in first["item_id"].tolist()
     again = Run.open(shutil.copytree(tmp_path / "run", tmp_path / "copy"))
     assert again.recommend(text=said.fields["title"][0], k=20).equals(first)
 

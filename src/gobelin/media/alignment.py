@@ -19,7 +19,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from gobelin.arrays import Array, Bool, Float32, Float64
+from gobelin.arrays import Array, Bool, Float32, Float64, Int64
 
 Join = Literal["concatenate", "mean"]
 """Side by side, zeros where a stream is masked; or the mean over the streams that are there (all of one dim)."""
@@ -124,7 +124,7 @@ class Padded:
 
     values: Float32[Array, "items steps dim"]
     mask: Bool[Array, "items steps streams"]
-    lengths: np.ndarray
+    lengths: Int64[Array, " items"]
 
 
 def pad(items: Sequence[Aligned], steps: int | None = None) -> Padded:
