@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,26 @@ from gobelin.data.dataset import Dataset
 from gobelin.data.notes import Note, several
 from gobelin.errors import MissingExtra
 from gobelin.features.cache import Cache
-from gobelin.features.runner import NOT_GIVEN, encode_table
+from gobelin.features.runner import NOT_GIVEN, encode_table, room
+from gobelin.features.standardise import Standardiser
 from gobelin.recipe import Recipe
 from gobelin.values import Features, FeatureTable
 
-_NO_FAULT = {NOT_GIVEN, "unknown words", "common words", "unseen values", "no sound"}
+_NOTHING = "nothing left when standardised"
+_NO_FAULT = {NOT_GIVEN, _NOTHING, "unknown words", "common words", "unseen values", "no sound"}
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """table: all items of the catalogue; encoders: as used (learned ones fitted); reports: by sense, for the report."""
+    """table: all items of the catalogue; encoders: as used (learned ones fitted); reports: by sense, for the report.
+
+    standardisers: of the senses whose vectors are standardised in the table, as fitted.
+    """
 
     table: FeatureTable
     encoders: Mapping[str, Any]
     reports: Mapping[str, Mapping[str, Any]]
+    standardisers: Mapping[str, Standardiser] = field(default_factory=dict)
 
 
 def encode(
@@ -39,12 +45,14 @@ def encode(
     *,
     train_rows: np.ndarray | None = None,
     fitted: Mapping[str, Any] | None = None,
+    standardisers: Mapping[str, Standardiser] | None = None,
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Encoded:
     """Every sense of the recipe that the catalogue has.
 
-    train_rows: all that learned encoders see; fitted: encoders by sense that are used as they are.
+    train_rows: all that learned encoders and standardisers see (every item where None); fitted, standardisers: by
+    sense, used as they are.
     """
     encoders: dict[str, Any] = dict(fitted or {})
     missing: dict[str, Mapping[str, Any]] = {}
@@ -67,17 +75,43 @@ def encode(
             settings.setdefault("categorical", tuple(data.settings.categorical))
         encoders[sense] = parts.bind("encoders", spec.part, settings)
     tell = progress or (lambda step, done, total: None)
+    cache = Cache()
     table, reports = encode_table(
         data.catalogue,
         encoders,
         train_rows=train_rows,
-        cache=Cache(),
+        cache=cache,
         workers=workers or min(os.cpu_count() or 1, 8),
         progress=lambda p: tell(f"encode {p.name}", p.done, p.total),
         rng=np.random.default_rng(0),
     )
-    spoken = {sense: f for sense, f in table.features.items() if f.present.any()}
-    return Encoded(FeatureTable(table.ids, spoken), encoders, {s: r.as_json() for s, r in reports.items()} | missing)
+    told = {sense: report.as_json() for sense, report in reports.items()}
+    known = np.arange(len(table.ids), dtype=np.int32) if train_rows is None else train_rows
+    standard = dict(standardisers or {})
+    features = dict(table.features)
+    for sense, spec in recipe.encoders.items():
+        if sense not in features:
+            continue
+        if spec.standardise and sense not in standard:
+            standard[sense] = Standardiser.fit(spec.standardise, features[sense], known)
+        if sense in standard:
+            raw = features[sense]
+            features[sense] = standard[sense].apply(raw, lambda shape: room(cache, shape))
+            told[sense] = _told(told[sense], standard[sense], raw, features[sense])
+    spoken = {sense: f for sense, f in features.items() if f.present.any()}
+    return Encoded(FeatureTable(table.ids, spoken), encoders, told | missing, standard)
+
+
+def _told(told: Mapping[str, Any], by: Standardiser, raw: Features, features: Features) -> dict[str, Any]:
+    """What the report says of a sense that was standardised."""
+    lost = int(raw.present.sum() - features.present.sum())
+    return {
+        **told,
+        "dim": features.dim,
+        "present": int(features.present.sum()),
+        "absent": {**told["absent"], **({_NOTHING: lost} if lost else {})},
+        "standardise": [str(step) for step in by.steps],
+    }
 
 
 def _not_installed(data: Dataset, modality: str, wrong: MissingExtra) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from gobelin import parts
 from gobelin.data.cleaning import CleaningRules
 from gobelin.data.split import Mask
 from gobelin.errors import RecipeError, UnknownName, nearest
+from gobelin.features.standardise import steps_of
 
 DEFAULT = "weave"
 EACH_SENSE = "each_sense"  # of a baseline: also one model for each sense alone
@@ -26,12 +27,20 @@ class PartSpec(BaseModel):
     """A part by name; every other key is a setting of that part.
 
     optional: of an encoder: without its extra the run goes on without the sense, and says so.
+    standardise: of an encoder: what becomes of its vectors, as `features.standardise` has it ("scale", "pca:64").
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     part: str
     optional: bool = False
+    standardise: tuple[str, ...] = ()
+
+    @field_validator("standardise")
+    @classmethod
+    def _steps(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        steps_of(value)
+        return value
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -108,6 +117,10 @@ class Recipe(_Table):
         named |= {("models", "model"): self.model}
         named |= {("models", f"baselines.{name}"): spec for name, spec in self.baselines.items()}
         for (kind, where), spec in named.items():
+            if spec.standardise and kind != "encoders":
+                raise RecipeError(
+                    f"{where} has no setting 'standardise'.", "vectors to standardise.", "say it of an encoder."
+                )
             settings = {name: value for name, value in spec.settings.items() if name != EACH_SENSE}
             parts.checked(parts.find(kind, spec.part).load(), settings, where)
         return self

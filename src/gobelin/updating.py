@@ -37,10 +37,11 @@ def update(
 ) -> Run:
     """The run with its model brought to what the data set holds now; written to `out`, or in place of the old folder.
 
-    Settings, weights, scalers and fitted encoders stay as the search and the fit left them, until the next `run`. A
-    model that follows changes (`Changes`) is updated exactly, at the cost of the change; another is fitted again with
-    its settings. People who are no longer in the log are taken out of the split, the recommendations and the report's
-    samples too; the report's figures remain those of the run. `report.json` counts each update under `updates`.
+    Settings, weights, scalers, fitted encoders and standardisers stay as the search and the fit left them, until the
+    next `run`. A model that follows changes (`Changes`) is updated exactly, at the cost of the change; another is
+    fitted again with its settings. People who are no longer in the log are taken out of the split, the
+    recommendations and the report's samples too; the report's figures remain those of the run. `report.json` counts
+    each update under `updates`.
     """
     old = run if isinstance(run, Run) else Run.open(run)
     served, meter = old.served, Meter()
@@ -50,7 +51,14 @@ def update(
             recipe = recipes.load(str(old.folder / "recipe.toml"))
             data, _ = clean(data, recipe.clean)
         with meter.step("encode"):
-            woven = encode(data, recipe, fitted=served.encoders, workers=workers, progress=progress)
+            woven = encode(
+                data,
+                recipe,
+                fitted=served.encoders,
+                standardisers=served.standardisers,
+                workers=workers,
+                progress=progress,
+            )
             lost = [sense for sense in served.contender.senses if sense not in woven.table]
             if lost:
                 raise UserError(

@@ -264,8 +264,7 @@ def _pool(
 ) -> tuple[Float32[Array, "items dim"], Bool[Array, " items"], dict[str, int]]:
     """The mean of each item's present pieces, in their order; why the others are absent."""
     keys, rows = scan.joined()
-    large = scan.total * store.dim * 4 > _MAPPED
-    values = cache.scratch((scan.total, store.dim)) if large else np.zeros((scan.total, store.dim), dtype=np.float32)
+    values = room(cache, (scan.total, store.dim))
     counts = np.zeros(scan.total, dtype=np.int32)
     why: dict[int, str] = dict(scan.missing)
     bounds = np.searchsorted(rows, np.arange(0, scan.total + _CHUNK, _CHUNK))
@@ -284,6 +283,11 @@ def _pool(
     present = counts > 0
     absent = Counter(why.get(row, NOT_GIVEN) for row in np.flatnonzero(~present).tolist())
     return values, present, dict(sorted(absent.items()))
+
+
+def room(cache: Cache, shape: tuple[int, int]) -> Float32[Array, "rows dim"]:
+    """Zeros for a table: in memory, or in a mapped file where it is large."""
+    return cache.scratch(shape) if shape[0] * shape[1] * 4 > _MAPPED else np.zeros(shape, dtype=np.float32)
 
 
 def _learned(

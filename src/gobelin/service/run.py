@@ -263,8 +263,9 @@ class Run:
 
     @cached_property
     def _joint(self) -> Shared:
-        """The senses in joint spaces; pictures are led there once, by the first wish."""
-        return shared(self.served.table, self.served.encoders)
+        """The senses in joint spaces, as encoded (not standardised); pictures are led there once, by the first wish."""
+        s = self.served
+        return shared(s.table.only(*(sense for sense in s.table if sense not in s.standardisers)), s.encoders)
 
     @cached_property
     def _ties(self) -> Any:

@@ -1,6 +1,7 @@
 """Search: the items nearest to a sentence, a picture or a sound, across senses."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def wish(
     """What is asked for, as the run's senses and joint spaces have it; None where nothing is asked."""
     if text is None and image is None and audio is None and not attributes:
         return None
-    return wish_of(
+    made = wish_of(
         served.encoders,
         text=text,
         image=None if image is None else Path(image),
@@ -36,6 +37,9 @@ def wish(
         attributes=attributes,
         spaces=set(joint.spaces.values()),
     )
+    as_stored = served.standardisers
+    vectors = {s: as_stored[s].vector(v) if s in as_stored else v for s, v in made.vectors.items()}
+    return replace(made, vectors=vectors)
 
 
 def search(

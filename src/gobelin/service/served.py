@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from gobelin.contest.contenders import Contender
 from gobelin.data.dataset import Dataset
 from gobelin.encoding import Encoded
 from gobelin.errors import UserError
+from gobelin.features.standardise import Standardiser
 from gobelin.protocols import Learned, Recommender
 from gobelin.values import Features, FeatureTable, Histories, Train, Vocabulary
 
@@ -45,6 +46,7 @@ class Served:
     encoders: Mapping[str, Any]
     now: int | None
     seed: int
+    standardisers: Mapping[str, Standardiser] = field(default_factory=dict)
 
     @cached_property
     def train(self) -> Train:
@@ -90,6 +92,9 @@ def save_model(
             encoders[sense] = {"part": part, "settings": parts.settings_of(encoder)}
             if isinstance(encoder, Learned):
                 store.save_state(folder / "encoders" / sense, encoder.state())
+    for sense, standardiser in woven.standardisers.items():
+        if sense in contender.senses:
+            store.save_state(folder / "standardisers" / sense, standardiser.state())
     about = {
         "name": contender.name,
         "part": contender.part,
@@ -131,6 +136,11 @@ def load_model(run: Path) -> Served:
             if learned
             else parts.make(kind, spec["settings"], where=f"encoders.{sense}")
         )
+    standardisers = {
+        sense: Standardiser.from_state(store.load_state(folder / "standardisers" / sense))
+        for sense in about["senses"]
+        if (folder / "standardisers" / f"{sense}.json").is_file()
+    }
     return Served(
         model=model,
         contender=Contender(about["name"], "chosen", about["part"], about["settings"], tuple(about["senses"])),
@@ -143,6 +153,7 @@ def load_model(run: Path) -> Served:
         encoders=encoders,
         now=about["now"],
         seed=about["seed"],
+        standardisers=standardisers,
     )
 
 
