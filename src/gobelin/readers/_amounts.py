@@ -9,7 +9,8 @@ _NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d+(?:\.\d{1,2})?)"
 _BEFORE = {"US$": "$", "$": "$", "USD": "$", "€": "€", "EUR": "€", "£": "£", "GBP": "£",
            "¥": "¥", "￥": "¥", "RMB": "¥", "CNY": "¥"}  # fmt: skip
 _AFTER = {"人民币": "¥", "元": "¥", "块钱": "¥", "块": "¥", "RMB": "¥", "CNY": "¥", "美元": "$", "USD": "$",
-          "dollars": "$", "dollar": "$", "欧元": "€", "EUR": "€", "euros": "€", "euro": "€", "英镑": "£", "GBP": "£"}  # fmt: skip
+          "dollars": "$", "dollar": "$", "欧元": "€", "EUR": "€", "euros": "€", "euro": "€",
+          "英镑": "£", "GBP": "£"}  # fmt: skip
 
 
 def _any(words: Iterator[str] | list[str]) -> str:
@@ -50,7 +51,10 @@ _MEASURE = re.compile(
 
 _YEAR = r"((?:18|19|20)\d{2})"
 _YEAR_SURE = re.compile(rf"[(（]{_YEAR}[)）]|(?<!\d){_YEAR}\s?年(?!代)")
-_YEAR_TOLD = re.compile(rf"\b(?:in|since|from|of|est\.?|established|anno|vintage|©)\s{_YEAR}\b(?!\s?(?:mm|cm|m|ml|g|kg|w|pieces)\b)", re.IGNORECASE)  # fmt: skip
+_YEAR_TOLD = re.compile(
+    rf"\b(?:in|since|from|of|est\.?|established|anno|vintage|©)\s{_YEAR}\b(?!\s?(?:mm|cm|m|ml|g|kg|w|pieces)\b)",
+    re.IGNORECASE,
+)
 
 
 def prices(text: str) -> Iterator[Found]:

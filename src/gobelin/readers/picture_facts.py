@@ -15,7 +15,8 @@ from gobelin.encoders.efficientnet import Efficientnet
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import open_picture
 from gobelin.protocols import Content
-from gobelin.readers._colours import COLOURS, lab, nearest
+from gobelin.readers._colours import lab, nearest
+from gobelin.readers._lexicon import lexicon
 from gobelin.readers._patterns import pattern_of
 from gobelin.values import UNREADABLE, Reading, surest
 
@@ -72,10 +73,11 @@ class PictureFacts:
         picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BICUBIC)
         points = lab(np.asarray(picture))
         thing = _thing(points)
-        names = np.bincount(nearest(points[thing]), minlength=len(COLOURS)) / thing.sum()
+        terms = lexicon().colours
+        names = np.bincount(nearest(points[thing]), minlength=len(terms)) / thing.sum()
         for place in np.argsort(-names, kind="stable").tolist():
             if names[place] >= self.least:
-                yield Reading("colour", COLOURS[place].name, round(float(names[place]), 3), self.source)
+                yield Reading("colour", terms[place].name, round(float(names[place]), 3), self.source)
         pattern, sure = pattern_of(points[:, :, 0], thing)
         if pattern:
             yield Reading("pattern", pattern, sure, self.source)

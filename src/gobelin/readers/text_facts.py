@@ -11,21 +11,7 @@ from annotated_types import Ge
 from gobelin.media.text import plain, words
 from gobelin.protocols import Content
 from gobelin.readers import _amounts
-from gobelin.readers._colours import COLOURS
-from gobelin.readers._lexicons import (
-    DENIES,
-    DENIES_CHINESE,
-    MADE_OF,
-    MADE_OF_CHINESE,
-    MATERIALS,
-    NEGATIVE,
-    NEGATIVE_CHINESE,
-    NOT_MADE_AFTER,
-    NOT_MADE_OF,
-    NOT_MADE_OF_CHINESE,
-    POSITIVE,
-    POSITIVE_CHINESE,
-)
+from gobelin.readers._lexicon import Entry, lexicon
 from gobelin.values import Reading, surest
 
 _RULES = "1"  # raised when a rule or a list changes
@@ -107,10 +93,13 @@ def _bounded(pattern: str, word: str) -> str:
     return pattern if _HAN.search(word) else rf"(?<!\w){pattern}(?!\w)"
 
 
+def _entries(kind: str) -> tuple[Entry, ...]:
+    return lexicon().materials if kind == "material" else lexicon().colours
+
+
 @cache
 def _english(kind: str) -> tuple[re.Pattern[str], Mapping[str, str]]:
-    table = MATERIALS if kind == "material" else [(colour.english, colour.chinese) for colour in COLOURS]
-    known = {word: names[0] for names, _ in table for word in names}
+    known = {word: entry.name for entry in _entries(kind) for word in entry.english}
     longest = sorted(known, key=len, reverse=True)
     return re.compile(r"\b(" + "|".join(map(re.escape, longest)) + r")\b", re.IGNORECASE), known
 
@@ -118,8 +107,7 @@ def _english(kind: str) -> tuple[re.Pattern[str], Mapping[str, str]]:
 @cache
 def _chinese(kind: str) -> tuple[re.Pattern[str], Mapping[str, str], Mapping[str, str]]:
     """A pattern of words of two characters and more, their values, and the values of single characters."""
-    table = MATERIALS if kind == "material" else [(colour.english, colour.chinese) for colour in COLOURS]
-    known = {word: names[0] for names, chinese in table for word in chinese}
+    known = {word: entry.name for entry in _entries(kind) for word in entry.chinese}
     if kind == "colour":  # 黑 for 黑色
         known |= {word[0]: value for word, value in known.items() if len(word) == 2 and word[1] == "色"}
     several = sorted((word for word in known if len(word) > 1), key=len, reverse=True)
@@ -128,16 +116,17 @@ def _chinese(kind: str) -> tuple[re.Pattern[str], Mapping[str, str], Mapping[str
 
 def _materials(text: str) -> Iterator[_amounts.Found]:
     pattern, known = _english("material")
+    cues = lexicon().made_of
     for match in pattern.finditer(text):
         before, after = text[: match.start()].lower().rstrip(), text[match.end() :].lower()
-        if after.startswith(NOT_MADE_AFTER) or any(_ends_in(before, word) for word in NOT_MADE_OF):
+        if after.startswith(cues["denied_after"]) or any(_ends_in(before, word) for word in cues["denied"]):
             continue
-        yield known[match[0].lower()], _how_sure(before, any(before.endswith(told) for told in MADE_OF))
+        yield known[match[0].lower()], _how_sure(before, any(before.endswith(told) for told in cues["told"]))
     for word, start, value in _chinese_words("material", text):
         before = text[:start].rstrip()
-        if not before.endswith(NOT_MADE_OF_CHINESE):
+        if not before.endswith(cues["denied_chinese"]):
             percent = re.match(r"\s?\d{1,3}\s?%", text[start + len(word) :])
-            told = any(cue in before[-6:] for cue in MADE_OF_CHINESE)
+            told = any(cue in before[-6:] for cue in cues["told_chinese"])
             yield value, 0.95 if percent else _how_sure(before, told)
 
 
@@ -185,20 +174,22 @@ def _chinese_words(kind: str, text: str) -> Iterator[tuple[str, int, str]]:
 
 def _sentiment(text: str) -> Iterator[_amounts.Found]:
     """Words of liking and disliking; a denial within the two words before one turns it round."""
+    said = lexicon().sentiment
+    positive, negative, denies = (frozenset(said[name]) for name in ("positive", "negative", "denies"))
     liked = disliked = 0
     tokens = re.findall(r"[a-z]+(?:['’][a-z]+)?", text.lower())
     for place, token in enumerate(tokens):
-        if token in POSITIVE or token in NEGATIVE:
-            denied = any(word.replace("’", "'") in DENIES for word in tokens[max(place - 2, 0) : place])
-            liked += (token in POSITIVE) != denied
-            disliked += (token in NEGATIVE) != denied
+        if token in positive or token in negative:
+            denied = any(word.replace("’", "'") in denies for word in tokens[max(place - 2, 0) : place])
+            liked += (token in positive) != denied
+            disliked += (token in negative) != denied
     rest = text
-    for word in NEGATIVE_CHINESE:
+    for word in said["negative_chinese"]:
         disliked += rest.count(word)
         rest = rest.replace(word, "，")
-    for word in POSITIVE_CHINESE:
+    for word in said["positive_chinese"]:
         for piece in rest.split(word)[:-1]:
-            denied = piece.endswith(DENIES_CHINESE)
+            denied = piece.endswith(said["denies_chinese"])
             liked, disliked = liked + (not denied), disliked + denied
         rest = rest.replace(word, "，")
     if liked != disliked:
