@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tiny
 from gobelin import parts
 from gobelin.encoders import _lite0
 from gobelin.encoders._columns import recognise
@@ -32,7 +33,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.mark.parametrize("name", [part.name for part in parts.named("encoders")])
 def test_every_encoder_keeps_the_contract(name: str, tmp_path: Path) -> None:
-    check_encoder(lambda: parts.bind("encoders", name, {}), tmp_path)
+    settings = tiny.SETTINGS[name](tmp_path) if name in tiny.SETTINGS else {}
+    check_encoder(lambda: parts.bind("encoders", name, settings), tmp_path)
 
 
 def test_the_contract_catches_an_encoder_that_forgets_presence(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from gobelin.features.runner import NOT_GIVEN, encode_table
 from gobelin.recipe import Recipe
 from gobelin.values import Features, FeatureTable
 
-_NO_FAULT = {NOT_GIVEN, "unknown words", "unseen values"}
+_NO_FAULT = {NOT_GIVEN, "unknown words", "common words", "unseen values"}
 
 
 @dataclass(frozen=True)

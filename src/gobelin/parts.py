@@ -32,6 +32,7 @@ KINDS = {
 EXTRAS = {
     "media": ("av", "soundfile", "soxr"),
     "deep": ("torch", "transformers"),
+    "language": ("textblob",),
 }
 """The packages by which an extra is known to be installed."""
 
