@@ -6,8 +6,9 @@ never stand on both sides; what it says of the products held out also turns its 
 how often it is right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
@@ -16,7 +17,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit, log_softmax, softmax
 from sklearn.model_selection import GroupKFold
 
-from gobelin.arrays import Array, Float32, Float64, Int64
+from gobelin.arrays import Array, Bool, Float32, Float64, Int64
 
 WIDTHS = (0.7, 1.4, 2.8)  # of the kernel, in mean squared distances of two items
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -80,66 +81,80 @@ class Classifier:
         return _probable(scores, self.prior, self.scale, self.many)
 
 
+@dataclass(frozen=True)
+class Column:
+    """has: (items, values) 1 where the item has the value, each item at least one. many: items may have several."""
+
+    has: csr_array
+    many: bool
+
+
 def learn(
     senses: Sequence[Float32[Array, "items dim"]],
-    has: csr_array,
+    columns: Sequence[Column],
     groups: Sequence[str],
     *,
-    many: bool,
     rng: np.random.Generator,
     landmarks: int = LANDMARKS,
-) -> Classifier | None:
-    """A classifier from the vectors of items in some senses; None where there is too little to learn from.
+) -> list[Classifier] | None:
+    """A classifier for each column from the vectors of the same items in some senses.
 
-    has: (items, values) 1 where the item has the value; each item has at least one. groups: the product of each item.
-    rng: draws the landmarks (from all items: vectors, never a value) and the folds.
-    Where the settings are chosen on the products held out, `right` is the best of 15 on them: a little kind.
+    None where the items are too few to learn from. groups: the product of each item. rng: draws the landmarks (from all
+    items: vectors, never a value) and the folds.
+    Settings are chosen on the products held out, so `right` is the best of 15 on them: a little kind.
     """
     products = np.unique(np.asarray(groups), return_inverse=True)[1]
-    if has.shape[0] < LEAST or has.shape[1] < 2 or products.max() + 1 < FOLDS:
+    if len(products) < LEAST or products.max() + 1 < FOLDS:
         return None
     fold = _folds(products, rng)
     units = tuple(Unit.of(np.asarray(vectors)) for vectors in senses)
     joined = np.hstack([unit(vectors) for unit, vectors in zip(units, senses, strict=True)])
     drawn = np.sort(rng.choice(len(joined), min(landmarks, len(joined)), replace=False))
-    spread = 2 * float(np.square(joined - joined.mean(axis=0)).sum(axis=1).mean())
-    truth = has.toarray().astype(np.float32) > 0
-    best: tuple[float, Kernel, float, Float32[Array, "items values"]] | None = None
+    spread = max(2 * float(np.square(joined - joined.mean(axis=0)).sum(axis=1).mean()), 1e-6)
+    truths = [column.has.toarray() > 0 for column in columns]
+    best: list[tuple[float, float, float, Float32[Array, "items values"]]] = [
+        (-np.inf, WIDTHS[0], STRENGTHS[0], np.zeros(column.has.shape, dtype=np.float32)) for column in columns
+    ]
     for width in WIDTHS:
-        kernel = Kernel.over(joined[drawn], max(width * spread, 1e-6))
-        for strength, scores in zip(STRENGTHS, _held_out(kernel(joined), has, fold), strict=True):
-            merit = -float(np.square(scores - truth).mean()) if many else _accuracy(scores, truth)
-            if best is None or merit > best[0] + 1e-9:
-                best = merit, kernel, strength, scores
-    assert best is not None
-    _, kernel, strength, scores = best
-    prior = truth.mean(axis=0, dtype=np.float64)
-    scale = _scaled(scores, prior, truth, many)
-    probable = _probable(scores, prior, scale, many)
-    told = probable >= 0.5
-    right = float(truth[told].mean()) if many and told.any() else 0.0 if many else _accuracy(scores, truth)
-    features = kernel(joined)
-    weights = _solve(features.T @ features, _towards(features, has, prior), strength)
-    chosen = (kernel.width / spread if spread > 0 else 0.0, strength)
-    return Classifier(units, kernel, weights, prior, scale, many, right, chosen)
+        features = Kernel.over(joined[drawn], width * spread)(joined)
+        for strength, scores in _held_out(features, [column.has for column in columns], fold):
+            for place, (column, truth) in enumerate(zip(columns, truths, strict=True)):
+                merit = _merit(scores[place], truth, column.many)
+                if merit > best[place][0] + 1e-9:
+                    best[place] = merit, width, strength, scores[place]
+    out = []
+    for column, truth, (_, width, strength, held) in zip(columns, truths, best, strict=True):
+        kernel = Kernel.over(joined[drawn], width * spread)
+        features, prior = kernel(joined), truth.mean(axis=0, dtype=np.float64)
+        weights = _solve(_ridge(features.T @ features, strength), _towards(features, column.has, prior))
+        scale = _scaled(held, prior, truth, column.many)
+        told = _probable(held, prior, scale, column.many) >= 0.5
+        precision = float(truth[told].mean()) if told.any() else 0.0
+        right = precision if column.many else _accuracy(held, truth)
+        out.append(Classifier(units, kernel, weights, prior, scale, column.many, right, (width, strength)))
+    return out
 
 
 def _held_out(
-    features: Float32[Array, "items landmarks"], has: csr_array, fold: Int64[Array, " items"]
-) -> list[Float32[Array, "items values"]]:
-    """For each strength the scores of all items, each from the folds that it is not in."""
-    out = [np.zeros(has.shape, dtype=np.float32) for _ in STRENGTHS]
+    features: Float32[Array, "items landmarks"], columns: Sequence[csr_array], fold: Int64[Array, " items"]
+) -> Iterator[tuple[float, list[Float32[Array, "items values"]]]]:
+    """For each strength the scores of all items in every column, each from the folds that it is not in."""
     square = features.T @ features
-    for one in range(FOLDS):
-        held = fold == one
-        rows = features[held]
-        rest = square - rows.T @ rows
-        known = csr_array(has[np.flatnonzero(~held)])
-        prior = np.asarray(known.mean(axis=0)).ravel()
-        towards = _towards(features[~held], known, prior)
-        for strength, scores in zip(STRENGTHS, out, strict=True):
-            scores[held] = rows @ _solve(rest, towards, strength) + prior
-    return out
+    held = [np.flatnonzero(fold == one) for one in range(FOLDS)]
+    known = [np.flatnonzero(fold != one) for one in range(FOLDS)]
+    rests = [square - features[rows].T @ features[rows] for rows in held]
+    priors = [[np.asarray(has[rows].mean(axis=0)).ravel() for has in columns] for rows in known]
+    towards = [
+        [_towards(features[rows], csr_array(has[rows]), prior) for has, prior in zip(columns, mine, strict=True)]
+        for rows, mine in zip(known, priors, strict=True)
+    ]
+    for strength in STRENGTHS:
+        out = [np.zeros(has.shape, dtype=np.float32) for has in columns]
+        for rows, rest, aims, mine in zip(held, rests, towards, priors, strict=True):
+            ridge = _ridge(rest, strength)
+            for scores, aim, prior in zip(out, aims, mine, strict=True):
+                scores[rows] = features[rows] @ _solve(ridge, aim) + prior
+        yield strength, out
 
 
 def _towards(
@@ -148,12 +163,15 @@ def _towards(
     return np.asarray((has.T @ features).T - np.outer(features.sum(axis=0), prior), dtype=np.float64)
 
 
-def _solve(
-    square: Float32[Array, "landmarks landmarks"], towards: Float64[Array, "landmarks values"], strength: float
-) -> Float32[Array, "landmarks values"]:
+def _ridge(square: Float32[Array, "landmarks landmarks"], strength: float) -> Any:
+    """The factor of the square with the strength on its diagonal, for `_solve`."""
     ridge = square.astype(np.float64)
     ridge[np.diag_indices(len(ridge))] += strength
-    return np.asarray(cho_solve(cho_factor(ridge, lower=True, overwrite_a=True), towards), dtype=np.float32)
+    return cho_factor(ridge, lower=True, overwrite_a=True)
+
+
+def _solve(ridge: Any, towards: Float64[Array, "landmarks values"]) -> Float32[Array, "landmarks values"]:
+    return np.asarray(cho_solve(ridge, towards), dtype=np.float32)
 
 
 def _gaussian(
@@ -171,7 +189,11 @@ def _folds(products: Int64[Array, " items"], rng: np.random.Generator) -> Int64[
     return fold
 
 
-def _accuracy(scores: Float32[Array, "items values"], truth: Array) -> float:
+def _merit(scores: Float32[Array, "items values"], truth: Bool[Array, "items values"], many: bool) -> float:
+    return -float(np.square(scores - truth).mean()) if many else _accuracy(scores, truth)
+
+
+def _accuracy(scores: Float32[Array, "items values"], truth: Bool[Array, "items values"]) -> float:
     return float(truth[np.arange(len(truth)), scores.argmax(axis=1)].mean())
 
 
@@ -185,7 +207,10 @@ def _probable(
 
 
 def _scaled(
-    scores: Float32[Array, "items values"], prior: Float64[Array, " values"], truth: Array, many: bool
+    scores: Float32[Array, "items values"],
+    prior: Float64[Array, " values"],
+    truth: Bool[Array, "items values"],
+    many: bool,
 ) -> tuple[float, float, float]:
     """(slope, share of the log prior, shift) with which held-out scores have the least logarithmic loss."""
     log_prior = np.log(np.maximum(prior, 1e-6))

@@ -11,11 +11,12 @@ from PIL import Image
 from scipy import ndimage
 
 from gobelin.arrays import Array, Bool, Float64
+from gobelin.encoders._descriptors import lab
 from gobelin.encoders.efficientnet import Efficientnet
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import open_picture
 from gobelin.protocols import Content
-from gobelin.readers._colours import lab, nearest
+from gobelin.readers._colours import nearest
 from gobelin.readers._lexicon import lexicon
 from gobelin.readers._patterns import pattern_of
 from gobelin.values import UNREADABLE, Reading, surest

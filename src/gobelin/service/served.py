@@ -45,6 +45,7 @@ class Served:
     encoders: Mapping[str, Any]
     now: int | None
     seed: int
+    root: Path | None = None  # the data set's folder when the model was made: where media paths start
 
     @cached_property
     def train(self) -> Train:
@@ -98,6 +99,7 @@ def save_model(
         "encoders": encoders,
         "now": train.now,
         "seed": seed,
+        "root": None if catalogue.root is None else str(catalogue.root.absolute()),
     }
     store.write_json(folder / "about.json", about)
 
@@ -143,6 +145,7 @@ def load_model(run: Path) -> Served:
         encoders=encoders,
         now=about["now"],
         seed=about["seed"],
+        root=Path(about["root"]) if about.get("root") else None,
     )
 
 
