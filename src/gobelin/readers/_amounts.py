@@ -44,7 +44,7 @@ _WEIGHTS = {"g": "g", "克": "g", "grams": "g", "kg": "kg", "公斤": "kg", "千
             "lb": "lb", "lbs": "lb", "斤": "jin"}  # fmt: skip
 _PLAIN = r"\d+(?:\.\d+)?"
 _MEASURE = re.compile(
-    rf"(?<![\d.,$€£¥￥A-Za-z])({_PLAIN}(?:\s?[x×*]\s?{_PLAIN}){{0,2}})\s?-?({_any(list(_UNITS | _WEIGHTS))})"
+    rf"(?<![\d.,$€£¥￥A-Za-z])({_PLAIN}(?:\s?(?:[x×*]|by)\s?{_PLAIN}){{0,2}})\s?-?({_any(list(_UNITS | _WEIGHTS))})"
     rf"(?![A-Za-z²³]|[多粒兰])",
     re.IGNORECASE,
 )
@@ -105,5 +105,5 @@ def _measures(text: str) -> Iterator[tuple[Found, str]]:
         unit = known[match[2].lower()]
         if match[2] in ("M", "G") or (match[2] == "寸" and "尺寸" in text[match.start() : match.end() + 1]):
             continue  # "5M" is no length, "4G" no weight
-        number = re.sub(r"\s?[x×*]\s?", " x ", match[1])
+        number = re.sub(r"\s?(?:[x×*]|by)\s?", " x ", match[1])
         yield (f"{number} {unit}", 0.8), unit

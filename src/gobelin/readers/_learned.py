@@ -63,7 +63,8 @@ class Kernel:
 @dataclass(frozen=True)
 class Classifier:
     """many: an item may have several values (a list). right: share of held-out items told rightly; of a list, share of
-    the values told (probability at least one half) that are right. chosen: (width, strength)."""
+    the values told (probability at least one half) that are right. loss: mean squared error of the scores of held-out
+    items. chosen: (width, strength)."""
 
     units: tuple[Unit, ...]
     kernel: Kernel
@@ -72,6 +73,7 @@ class Classifier:
     scale: tuple[float, float, float]
     many: bool
     right: float
+    loss: float
     chosen: tuple[float, float]
 
     def probabilities(self, senses: Sequence[Float32[Array, "items dim"]]) -> Float64[Array, "items values"]:
@@ -131,7 +133,8 @@ def learn(
         told = _probable(held, prior, scale, column.many) >= 0.5
         precision = float(truth[told].mean()) if told.any() else 0.0
         right = precision if column.many else _accuracy(held, truth)
-        out.append(Classifier(units, kernel, weights, prior, scale, column.many, right, (width, strength)))
+        loss = float(np.square(held - truth).mean())
+        out.append(Classifier(units, kernel, weights, prior, scale, column.many, right, loss, (width, strength)))
     return out
 
 
