@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,3 +54,20 @@ class Stillborn(Letters):
     def __post_init__(self) -> None:
         if "pytest" not in sys.modules:
             os._exit(3)
+
+
+@dataclass(kw_only=True)
+class Foreign(Letters):
+    """Reads texts as files of strangers are read: apart, and not for long. "sleeper" never comes back."""
+
+    isolated: ClassVar[bool] = True
+    patience: ClassVar[float] = 0.5
+
+    def encode(self, pieces: Sequence[str]) -> Block:
+        for piece in pieces:
+            if piece == "sleeper":
+                if self.log:
+                    with Path(self.log).open("a") as file:
+                        file.write(f"{os.getpid()} {piece}\n")
+                time.sleep(3600)
+        return super().encode(pieces)

@@ -37,7 +37,11 @@ class Content:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Content to vectors, by batches; the runner streams, caches and pools several pieces of one item."""
+    """Content to vectors, by batches; the runner streams, caches and pools several pieces of one item.
+
+    A class may say `isolated: ClassVar[bool] = True` where its decoders may crash or hang on a stranger's file: it
+    then runs in worker processes alone; and `patience: ClassVar[float]`, the seconds that a piece may take there.
+    """
 
     modality: ClassVar[str]  # text | image | audio | video | attributes | own vectors
     dim: int
