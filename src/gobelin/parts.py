@@ -25,6 +25,7 @@ from gobelin.errors import MissingExtra, RecipeError, UnknownName, nearest
 
 KINDS = {
     "encoders": "content to vectors",
+    "readers": "content to readings: attributes that people can read",
     "models": "recommenders",
     "importers": "data in another format to a dataset folder",
     "weights": "pretrained weights that `gobelin models get` brings",

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
-from gobelin.values import Block, Contributions, Queries, Ranked, Train
+from gobelin.values import Block, Contributions, Queries, Ranked, Reading, Train
 
 State = Mapping[str, Any]
 """JSON values, numpy arrays and csr_arrays by name: all that a fitted part needs to come back. No pickle."""
@@ -110,6 +110,22 @@ class Named(Protocol):
     """An encoder whose dimensions have names that people can read ("colour = black")."""
 
     def names(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Content to readings: attributes that people can read, each with how sure it is and where it stands."""
+
+    source: ClassVar[str]  # text | image | audio | video: what it reads, as columns and lists name it
+    fields: Any  # tuple[str, ...]: the fields of an item that it reads, and nothing else of it
+
+    def fingerprint(self) -> str:
+        """Names the weights, the rules and every setting that changes a reading: the cache's key."""
+        ...
+
+    def read(self, contents: Sequence[Content]) -> list[list[Reading]]:
+        """The readings of each item, none where it says nothing; broken content is a reading `UNREADABLE`."""
+        ...
 
 
 Monitor = Callable[["Recommender"], float]

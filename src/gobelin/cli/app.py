@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gobelin.cli import show
-from gobelin.cli.asking import explain, interests, recommend, search, similar
+from gobelin.cli.asking import attributes, explain, interests, recommend, search, similar
 from gobelin.cli.options import DatasetArg, Json, RunArg, Sets, Workers, equals
 from gobelin.errors import UserError, nearest
 
@@ -225,7 +225,7 @@ def update(
     show.out.print(f"{', '.join(counts) or 'Nothing changed'}; {sum(change['seconds'].values()):.1f} s.")
 
 
-for ask in (recommend, search, similar, explain, interests):
+for ask in (recommend, search, similar, explain, interests, attributes):
     app.command()(ask)
 
 

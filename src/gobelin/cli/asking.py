@@ -157,6 +157,26 @@ def interests(
         show_interests(found)
 
 
+def attributes(
+    run: RunArg,
+    item: Annotated[str, typer.Argument(help="An item id.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """What an item is, from everything it has: `gobelin attributes runs/first item-0042`.
+
+    The catalogue's columns; what its texts, pictures and other media say; and values that the catalogue lacks,
+    predicted from items that have them. Each with how sure it is and where it comes from.
+    """
+    from gobelin.cli.answers import show_attributes
+    from gobelin.service import Run
+
+    found = Run.open(run).attributes(item)
+    if json:
+        show.as_json(found.as_json())
+    else:
+        show_attributes(found)
+
+
 def _history(text: str | None) -> list[str] | None:
     return None if text is None else [item.strip() for item in text.split(",") if item.strip()]
 

@@ -28,7 +28,7 @@ _LEAST = 0.005  # share of the picture that a foreground has at least
 Picture = UInt8[Array, "side side 3"]
 
 
-def lab(picture: Picture) -> Float64[Array, "side side 3"]:
+def lab(picture: UInt8[Array, "... 3"]) -> Float64[Array, "... 3"]:
     """sRGB to CIELAB under D65: L* 0..100, a* and b* about -100..100."""
     xyz = _LINEAR[picture] @ _TO_XYZ.T / _WHITE
     root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)

@@ -17,6 +17,8 @@ from gobelin.errors import UserError
 from gobelin.features.likeness import Shared, shared
 from gobelin.protocols import ItemSimilarities
 from gobelin.service import searching, wishes
+from gobelin.service.attributes import ItemAttributes, attributes, catalogue_of
+from gobelin.service.filling import Filling
 from gobelin.service.interests import Traits, interests
 from gobelin.service.served import Served, load_model
 from gobelin.service.why import Explanation, because, explain
@@ -204,6 +206,20 @@ class Run:
     ) -> pd.DataFrame:
         """What someone is interested in, strongest first, with evidence: see `service.interests`."""
         return interests(self.served, self._traits, self._query(user, history, at).histories, k)
+
+    def attributes(self, item: str) -> ItemAttributes:
+        """All that can be said of an item: the catalogue's columns, what readers find in its texts, pictures and other
+        media, and values that the catalogue lacks, predicted from its senses: see `service.attributes`."""
+        return attributes(self.served, self._filling, self._catalogue, self.served.items.row(item))
+
+    @cached_property
+    def _filling(self) -> Filling:
+        """Learns from the catalogue when first asked, once for every column."""
+        return Filling(self.served)
+
+    @cached_property
+    def _catalogue(self) -> Any:
+        return catalogue_of(self.served)
 
     @cached_property
     def _traits(self) -> Traits:
