@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
+from PIL import Image
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
 from gobelin.values import Block, Contributions, Queries, Ranked, Train
@@ -51,6 +52,15 @@ class Encoder(Protocol):
 
     def encode(self, pieces: Sequence[Any]) -> Block:
         """One row a piece; a broken piece gives an absent row and its reason, never an exception."""
+        ...
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """An encoder of images that also takes decoded pictures: frames of a clip, augmented pictures."""
+
+    def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
+        """One row a picture (RGB, upright); the row that `encode` gives for a lossless file of that picture."""
         ...
 
 

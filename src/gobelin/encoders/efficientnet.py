@@ -1,12 +1,14 @@
 """Picture vectors by EfficientNet-Lite0."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
+from PIL import Image
 
 from gobelin.encoders import _lite0
 from gobelin.media.foreign import Limits, Unreadable
@@ -49,20 +51,27 @@ class Efficientnet:
         return f"efficientnet {_lite0.BUILD}; {_lite0.SHA256}; {self.frame}"
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(pieces)
         limits = Limits(pixels=self.max_megapixels * 1_000_000)
+        return self._encode([partial(open_picture, path, limits, near=_lite0.SIDE) for path in pieces])
+
+    def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
+        return self._encode([partial(_itself, picture) for picture in pictures])
+
+    def _encode(self, opened: Sequence[Callable[[], Image.Image | Unreadable]]) -> Block:
+        """Each is opened as its turn comes and kept at 224 x 224 alone."""
+        values = np.zeros((len(opened), self.dim), dtype=np.float32)
+        reasons: list[str | None] = [None] * len(opened)
         inputs = np.empty((_TOGETHER, 3, _lite0.SIDE, _lite0.SIDE), dtype=np.float32)
         rows: list[int] = []
-        for row, path in enumerate(pieces):
-            picture = open_picture(path, limits, near=_lite0.SIDE)
+        for row, take in enumerate(opened):
+            picture = take()
             if isinstance(picture, Unreadable):
                 reasons[row] = picture.reason
             else:
                 small = np.asarray(square(picture, _lite0.SIDE, self.frame))  # (224, 224, 3)
                 inputs[len(rows)] = small.transpose(2, 0, 1)
                 rows.append(row)
-            if rows and (len(rows) == _TOGETHER or row == len(pieces) - 1):
+            if rows and (len(rows) == _TOGETHER or row == len(opened) - 1):
                 values[rows] = self._run((inputs[: len(rows)] - 127) / 128)
                 rows = []
         return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
@@ -71,6 +80,10 @@ class Efficientnet:
         if self._session is None:
             self._session = _open_session()
         return self._session.run(["vectors"], {"pictures": inputs})[0]
+
+
+def _itself(picture: Image.Image) -> Image.Image:
+    return picture
 
 
 def _open_session() -> Any:

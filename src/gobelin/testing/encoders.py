@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32
 from gobelin.parts import settings_of
-from gobelin.protocols import Content, Encoder, Learned
+from gobelin.protocols import Content, Encoder, Learned, Pictures
 from gobelin.values import Block
 
 _ENGLISH = ("red wool coat", "blue linen shirt", "green glass lamp", "yellow rubber boots", "white oak table")
@@ -137,6 +137,11 @@ def check_pieces(make: Callable[[], Any], contents: Sequence[Content]) -> None:
     assert np.allclose(mixed.values[[0, 2]], block.values[[0, 1]], atol=1e-4), "neighbours of a broken piece are theirs"
     many = part.encode(pieces[:200])
     _whole(many, min(200, len(pieces)), part.dim)
+    if isinstance(part, Pictures):
+        decoded = part.encode_pictures([Image.open(path).convert("RGB") for path in some])
+        _whole(decoded, len(some), part.dim)
+        assert np.allclose(decoded.values, block.values, atol=1e-4), "a decoded picture gives the vector of its file"
+        _whole(part.encode_pictures([]), 0, part.dim)
 
 
 def check_learned(make: Callable[[], Any], contents: Sequence[Content]) -> None:
