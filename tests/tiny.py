@@ -5,6 +5,7 @@ A part that is named in `SETTINGS` is made with what its function gives for a fo
     SETTINGS["hf_text"](tmp_path)     # {"model": "/tmp/.../bert"}, after a BERT of two layers was saved there
 """
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,121 @@ def onnx_text(folder: Path, pooled: bool = False, beside: bool = False) -> dict[
     return {"path": str(path)}
 
 
+def _saved(make: Callable[[], Any], folder: Path) -> dict[str, Any]:
+    """A random model, always the same, in a folder of its own."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        make().save_pretrained(folder)
+    return {"model": str(folder)}
+
+
+TEXT = {"vocab_size": 130, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "max_position_embeddings": 64}  # fmt: skip
+VISION = {"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4,
+          "image_size": 32, "patch_size": 8}  # fmt: skip
+
+
+def _fast_tokenizer(folder: Path, **settings: Any) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    folder.mkdir(parents=True, exist_ok=True)
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(tokenizer(folder / "tokenizer.json")),
+        pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", eos_token="[SEP]",
+        model_max_length=64, **settings,
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def _picture_processor(folder: Path, kind: str = "ViTImageProcessor") -> None:
+    from transformers import AutoImageProcessor
+
+    told = {"image_processor_type": kind, "size": {"height": 32, "width": 32}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(told))
+    AutoImageProcessor.from_pretrained(folder, backend="pil").save_pretrained(folder)
+
+
+def bert(folder: Path) -> dict[str, Any]:
+    from transformers import BertConfig, BertModel
+
+    _fast_tokenizer(folder)
+    return _saved(lambda: BertModel(BertConfig(**TEXT)), folder)
+
+
+def vit(folder: Path) -> dict[str, Any]:
+    from transformers import ViTConfig, ViTModel
+
+    told = _saved(lambda: ViTModel(ViTConfig(**VISION)), folder)
+    _picture_processor(folder)
+    return told
+
+
+def resnet(folder: Path) -> dict[str, Any]:
+    from transformers import ResNetConfig, ResNetModel
+
+    told = _saved(lambda: ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])), folder)
+    _picture_processor(folder)
+    return told
+
+
+def clip(folder: Path) -> dict[str, Any]:
+    """Both towers; text features are those of the token [SEP]."""
+    from transformers import CLIPConfig, CLIPModel
+
+    _fast_tokenizer(folder)
+    ends = {"eos_token_id": 3, "bos_token_id": 2, "pad_token_id": 0}
+    config = CLIPConfig(text_config=TEXT | ends, vision_config=VISION, projection_dim=12)
+    told = _saved(lambda: CLIPModel(config), folder)
+    _picture_processor(folder)
+    return told
+
+
+def siglip(folder: Path) -> dict[str, Any]:
+    """Its text tower reads no mask and is given texts of full length."""
+    from transformers import SiglipConfig, SiglipModel
+
+    _fast_tokenizer(folder, model_input_names=["input_ids"])
+    ends = {"eos_token_id": 3, "bos_token_id": 2, "pad_token_id": 0, "projection_size": 32}
+    told = _saved(lambda: SiglipModel(SiglipConfig(text_config=TEXT | ends, vision_config=VISION)), folder)
+    _picture_processor(folder, "SiglipImageProcessor")
+    return told
+
+
+def wav2vec2(folder: Path) -> dict[str, Any]:
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+    config = Wav2Vec2Config(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=20, conv_dim=(8, 8),
+        conv_kernel=(10, 8), conv_stride=(10, 8), num_feat_extract_layers=2, num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    told = _saved(lambda: Wav2Vec2Model(config), folder)
+    Wav2Vec2FeatureExtractor(sampling_rate=8_000).save_pretrained(folder)
+    return told
+
+
+def clap(folder: Path) -> dict[str, Any]:
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
+
+    _fast_tokenizer(folder)
+    audio = {"patch_embeds_hidden_size": 16, "hidden_size": 32, "depths": [1, 1], "num_attention_heads": [2, 2],
+             "num_mel_bins": 16, "spec_size": 64, "patch_size": 4, "window_size": 4, "aff_block_r": 2}  # fmt: skip
+    text = TEXT | {"max_position_embeddings": 70, "pad_token_id": 0}
+    told = _saved(lambda: ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=12)), folder)
+    ClapFeatureExtractor(
+        feature_size=16, nb_max_samples=16_000, sampling_rate=16_000, hop_length=250, fft_window_size=512,
+        max_length_s=1, truncation="rand_trunc", frequency_min=50, frequency_max=7_000,
+    ).save_pretrained(folder)  # fmt: skip
+    return told
+
+
 SETTINGS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
     "onnx_picture": onnx_picture,
     "onnx_text": onnx_text,
+    "hf_text": bert,
+    "hf_image": vit,
+    "hf_audio": wav2vec2,
 }
 
 
