@@ -1,7 +1,7 @@
-"""ONNX files through ONNX Runtime, on one thread: more a second come from `workers`."""
+"""Any ONNX file through ONNX Runtime, on one thread: more a second come from `workers`."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,9 +26,8 @@ def open_session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as wrong:  # whatever its loader raises
-        first = str(wrong).strip().split("\n")[0]
         raise RecipeError(
-            f"{path} cannot be opened: {first}",
+            f"{path} cannot be opened: {_first_line(wrong)}",
             "an ONNX file, with the files of weights that it names beside it.",
             "export the model again; onnx.checker.check_model tells more.",
         ) from wrong
@@ -42,13 +41,8 @@ def digest(path: Path) -> str:
     try:
         whole.update(path.read_bytes())
         model = onnx.load(str(path), load_external_data=False)
-        beside = {
-            entry.value
-            for tensor in model.graph.initializer
-            for entry in tensor.external_data
-            if entry.key == "location"
-        }
-        for name in sorted(beside):
+        told = [entry for tensor in model.graph.initializer for entry in tensor.external_data]
+        for name in sorted({entry.value for entry in told if entry.key == "location"}):
             with (path.parent / name).open("rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
     except OSError as wrong:
@@ -56,43 +50,48 @@ def digest(path: Path) -> str:
             f"{wrong.filename or path} cannot be read: {wrong.strerror or wrong}.", "an ONNX file.", "check the path."
         ) from wrong
     except Exception as wrong:  # protobuf's error for bytes that are no model
-        raise RecipeError(f"{path} is no ONNX file: {wrong}.", "an ONNX file.", "check the path.") from wrong
+        raise RecipeError(
+            f"{path} is no ONNX file: {_first_line(wrong)}", "an ONNX file.", "check the path."
+        ) from wrong
     return whole.hexdigest()
 
 
 def output_of(session: Any, path: Path, wanted: str | None) -> str:
     """The output of that name, or the first one."""
     names = [str(output.name) for output in session.get_outputs()]
-    if wanted is None:
-        return names[0]
-    if wanted not in names:
+    if wanted is not None and wanted not in names:
         raise RecipeError(
             f"{path} has no output {wanted!r}.{nearest(wanted, names)}",
             "one of " + ", ".join(names) + ".",
             "set output to one of them.",
         )
-    return wanted
+    return wanted or names[0]
 
 
-def run(session: Any, path: Path, output: str, inputs: dict[str, Array]) -> Array:
+def run(session: Any, path: Path, output: str, inputs: Mapping[str, Array]) -> Array:
+    """One output, float32, first axis the pieces."""
+    rows = len(next(iter(inputs.values())))
     try:
-        return np.asarray(session.run([output], inputs)[0])
+        values = np.asarray(session.run([output], dict(inputs))[0])
     except Exception as wrong:  # its way of saying that the network wants other inputs
         shapes = ", ".join(f"{name} {value.dtype} {value.shape}" for name, value in inputs.items())
         raise RecipeError(
-            f"{path} does not take {shapes}: {str(wrong).strip().splitlines()[0]}",
+            f"{path} does not take {shapes}: {_first_line(wrong)}",
             "inputs as the model was exported for.",
-            "set the size, the layout or the output.",
+            "change the part's settings of size and layout, or max_tokens.",
         ) from wrong
-
-
-def width(values: Callable[[], Array], path: Path) -> int:
-    """How many numbers a piece gets, found out on a blank one."""
-    dim = int(values().shape[1])
-    if dim < 1:
-        raise RecipeError(f"{path} gives no numbers.", "one vector or more a piece.", "set output.")
-    return dim
+    if values.dtype.kind != "f" or values.ndim < 2 or len(values) != rows:
+        raise RecipeError(
+            f"The output {output!r} of {path} is {values.dtype} {values.shape} for {rows} pieces.",
+            "numbers with the pieces along the first axis.",
+            "set output to another one: " + ", ".join(str(o.name) for o in session.get_outputs()) + ".",
+        )
+    return values.astype(np.float32, copy=False)
 
 
 def unit(values: Array) -> Array:
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-12))
+
+
+def _first_line(wrong: Exception) -> str:
+    return (str(wrong).strip().splitlines() or [type(wrong).__name__])[0]

@@ -1,5 +1,6 @@
 """Texts to token numbers by a Hugging Face `tokenizer.json`, through the package tokenizers (no torch)."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from gobelin.parts import need
 
 
 class Tokens:
-    """A tokenizer that cuts at `longest` tokens and fills a batch up to its longest text.
+    """A tokenizer (digest: its SHA-256) that cuts at `longest` tokens and fills a batch up to its longest text.
 
     Raises RecipeError where the file is none.
     """
@@ -22,11 +23,19 @@ class Tokens:
         import tokenizers
 
         try:
-            self._tokenizer: Any = tokenizers.Tokenizer.from_file(str(path))
+            raw = path.read_bytes()
+            self._tokenizer: Any = tokenizers.Tokenizer.from_buffer(raw)
+        except OSError as wrong:
+            raise RecipeError(
+                f"{path} cannot be read: {wrong.strerror or wrong}.",
+                "a tokenizer.json of Hugging Face's.",
+                "put it beside the model, or set tokenizer to its path.",
+            ) from wrong
         except Exception as wrong:  # the package raises bare Exception
             raise RecipeError(
                 f"{path} is no tokenizer: {wrong}.", "a tokenizer.json of Hugging Face's.", "check the path."
             ) from wrong
+        self.digest = hashlib.sha256(raw).hexdigest()
         self._tokenizer.enable_truncation(longest)
         told = self._tokenizer.padding or {}
         self._tokenizer.enable_padding(pad_id=told.get("pad_id", 0), pad_token=told.get("pad_token", "[PAD]"))

