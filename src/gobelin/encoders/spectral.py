@@ -19,6 +19,7 @@ from gobelin.values import Block
 
 RATE, SIZE, HOP = 22_050, 1_024, 512  # samples a second, of a frame (46 ms), from frame to frame (23 ms)
 _BANDS, _CEPSTRA = 40, 20
+_LIFTER = 2 * (1 + np.arange(_CEPSTRA)) / _BANDS**0.5  # the n-th is about n times as small as the first, in dB
 _OCTAVES = (0, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 11_025.0)  # hertz: the edges of nine bands
 _FLOOR = 1e-8  # of the loudest frame's power: 80 dB below it nothing counts
 _RHYTHMS = (0.5, 1, 2, 4, 8, 16)  # hertz: the edges of five bands of modulation
@@ -92,7 +93,7 @@ def describe(sound: Float32[Array, " samples"]) -> Mapping[str, Float32[Array, "
     level = 10 * np.log10(total + floor) - loudest  # dB, 0 is the loudest frame
     heard = level > -60
     log_mel = 10 * np.log10(power @ _filters() + floor) - loudest  # (frames, 40)
-    cepstra = _cosines(log_mel)[:, :_CEPSTRA]
+    cepstra = _cosines(log_mel)[:, :_CEPSTRA] * _LIFTER
     octaves = 10 * np.log10(power @ _octaves() + floor) - loudest
     onsets = np.maximum(np.diff(log_mel, axis=0, prepend=log_mel[:1]), 0).mean(axis=1)  # dB of rise a frame
     shape = _shape(sound, spectra, power, total, floor, level)
