@@ -36,7 +36,7 @@ class WordVectors:
     better in the paper. min_df: items that must hold a word (one, where none is held by so many). max_words: the most
     frequent words kept. fields, max_characters: as in `words`.
 
-    Chinese is cut with jieba. Each language of an item is a text of its own, so words of two languages do not meet in a
+    Chinese is cut with jieba. Each language of an item is a text of its own: words of two languages do not meet in a
     window. Dense float32 rows, absent where no word is known. One pass over the contents; the texts lie in a temporary
     file as 4 bytes a word; past 20 million different pairs the rarest are dropped. 100,000 texts of 40 words, drawn from
     200,000 words: 18 s of CPU and 150 MB.
