@@ -38,8 +38,8 @@ class WordVectors:
 
     Chinese is cut with jieba. Each language of an item is a text of its own: words of two languages do not meet in a
     window. Dense float32 rows, absent where no word is known. One pass over the contents; the texts lie in a temporary
-    file as 4 bytes a word; past 20 million different pairs the rarest are dropped. 100,000 texts of 40 words, drawn from
-    200,000 words: 18 s of CPU and 150 MB.
+    file as 4 bytes a word; past 20 million different pairs the rarest are dropped. 100,000 texts of 40 words, of
+    200,000 words in all: 18 s of CPU and 150 MB.
     Relations: `words` keeps words exactly, `loaded_vectors` brings vectors learned from far more text.
 
     Levy, Goldberg and Dagan, Improving Distributional Similarity with Lessons Learned from Word Embeddings (TACL 2015);
