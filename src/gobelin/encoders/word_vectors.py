@@ -33,14 +33,13 @@ class WordVectors:
 
     dimensions: of a vector, fewer where there are fewer words. window: words on either side. shift: 1 is plain positive
     PMI; k is what k negative samples are to skip-gram. power: of the singular values; 1 is the usual SVD, .5 served
-    better in the paper. min_df: items that must hold a word (one, where
-    none is held by so many). max_words: the most frequent words kept. fields,
-    max_characters: as in `words`.
+    better in the paper. min_df: items that must hold a word (one, where none is held by so many). max_words: the most
+    frequent words kept. fields, max_characters: as in `words`.
 
-    Chinese is cut with jieba. Each language of an item is a text of its own, so words of two languages do not meet in a
+    Chinese is cut with jieba. Each language of an item is a text of its own: words of two languages do not meet in a
     window. Dense float32 rows, absent where no word is known. One pass over the contents; the texts lie in a temporary
-    file as 4 bytes a word; past 20 million different pairs the rarest are dropped. 100,000 texts of 40 words from
-    200,000 different ones: 18 s of CPU and 150 MB.
+    file as 4 bytes a word; past 20 million different pairs the rarest are dropped. 100,000 texts of 40 words, of
+    200,000 words in all: 18 s of CPU and 150 MB.
     Relations: `words` keeps words exactly, `loaded_vectors` brings vectors learned from far more text.
 
     Levy, Goldberg and Dagan, Improving Distributional Similarity with Lessons Learned from Word Embeddings (TACL 2015);
