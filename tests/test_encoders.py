@@ -59,6 +59,16 @@ def test_each_part_is_one_of_the_two_kinds(name: str, tmp_path: Path) -> None:
     assert isinstance(made, Encoder) != isinstance(made, Learned)
 
 
+def test_every_encoder_stands_in_the_docs_with_what_it_wants() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "encoders.md").read_text(encoding="utf-8")
+    rows = {cells[1].strip(" `"): cells for line in page.splitlines() if len(cells := line.split("|")) == 9}
+    for part in parts.named("encoders"):
+        extra = rows[part.name][7]
+        assert (part.needs is None) == (extra.strip() == "-"), part.name
+        assert part.needs is None or f"`{part.needs}`" in extra, part.name
+        assert part.weights is None or f"`gobelin models get {part.weights}`" in extra, part.name
+
+
 def titled(*texts: str) -> list[Content]:
     return [Content(str(i), {"title": (text,)}) for i, text in enumerate(texts)]
 

@@ -31,6 +31,18 @@ def test_overrides_reach_any_depth_and_bare_words_are_text() -> None:
     assert made.encoders["words"].part == "words"
 
 
+def test_a_model_of_hugging_face_is_one_setting() -> None:
+    made = recipe.load(
+        "weave", ["encoders.image.part=hf:openai/clip-vit-base-patch32", "encoders.text_2.part=hf:./own"]
+    )
+    assert made.encoders["image"].part == "hf_image"
+    assert made.encoders["image"].settings == {"model": "openai/clip-vit-base-patch32"}
+    assert (made.encoders["text_2"].part, made.encoders["text_2"].settings) == ("hf_text", {"model": "./own"})
+    assert "hf_image" in made.as_toml() and "hf:" not in made.as_toml()
+    with pytest.raises(RecipeError, match=r"hf:some/model.*encoders\.words\.part=hf_text"):
+        recipe.load("weave", ["encoders.words.part=hf:some/model"])
+
+
 @pytest.mark.parametrize(
     ("override", "told"),
     [

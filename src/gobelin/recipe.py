@@ -21,6 +21,8 @@ from gobelin.features.standardise import steps_of
 
 DEFAULT = "weave"
 EACH_SENSE = "each_sense"  # of a baseline: also one model for each sense alone
+HUGGING = "hf:"  # part = "hf:NAME", for a sense whose name begins with one of these, is hf_SENSE with model = NAME
+_HUGGING_SENSES = ("text", "image", "audio")
 
 
 class PartSpec(BaseModel):
@@ -110,6 +112,13 @@ class Recipe(_Table):
     clean: CleaningRules = CleaningRules()
     report: ReportSpec = ReportSpec()
 
+    @field_validator("encoders", mode="before")
+    @classmethod
+    def _models_by_name(cls, encoders: Any) -> Any:
+        if not isinstance(encoders, Mapping):
+            return encoders
+        return {sense: _by_name(str(sense), spec) for sense, spec in encoders.items()}
+
     @model_validator(mode="after")
     def _parts_can_be_made(self) -> Self:
         """A misspelt setting is told now, not after the encoding, and a baseline's is no reason to leave it out."""
@@ -133,6 +142,22 @@ class Recipe(_Table):
 
     def as_toml(self) -> str:
         return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+
+
+def _by_name(sense: str, spec: Any) -> Any:
+    """`part = "hf:NAME"` as the part and the model that it means."""
+    told = spec.model_dump() if isinstance(spec, PartSpec) else spec
+    part = told.get("part") if isinstance(told, Mapping) else None
+    if not isinstance(part, str) or not part.startswith(HUGGING):
+        return spec
+    for kind in _HUGGING_SENSES:
+        if sense.startswith(kind):
+            return {**told, "part": f"hf_{kind}", "model": part.removeprefix(HUGGING)}
+    raise RecipeError(
+        f"The sense {sense!r} does not say what {part!r} reads.",
+        "a name that begins with " + ", ".join(_HUGGING_SENSES) + ".",
+        f"rename the sense, or set encoders.{sense}.part=hf_text and encoders.{sense}.model={part[3:]}.",
+    )
 
 
 def presets() -> list[str]:

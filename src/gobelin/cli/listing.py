@@ -94,6 +94,7 @@ def _version(package: str) -> str:
 def _packaged(part: parts.Part) -> dict[str, Any]:
     found = weights.named(part.name)
     used = [one for one in parts.named("encoders") if one.weights == part.name]
+    used.sort(key=lambda one: one.name != part.name)  # the encoder that gives their own vectors first
     dims = [vars(one.load())["dim"] for one in used]
     here = (weights.place(part.name) / weights.ORIGIN).is_file()
     return {
