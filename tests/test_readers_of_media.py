@@ -124,7 +124,7 @@ def cloth(path: Path, kind: str, ink: str, ground: str, step: int = 20, turn: in
 
 
 def seen(path: Path, attribute: str, **settings) -> list[str]:
-    (readings,) = PictureFacts(**{"concepts": 0, **settings}).read([Content("a", {"image": (path,)})])
+    (readings,) = PictureFacts(**{"concepts": 0, "pattern": True, **settings}).read([Content("a", {"image": (path,)})])
     return [one.value for one in readings if one.attribute == attribute]
 
 
@@ -160,7 +160,7 @@ def test_a_pattern_is_told_by_its_waves(tmp_path: Path, kind: str, ink: str, gro
 def test_a_broken_picture_is_a_reading_with_its_reason_and_its_neighbours_are_whole(tmp_path: Path) -> None:
     good = cloth(tmp_path / "a.png", "plain", "red", "red")
     (tmp_path / "b.png").write_bytes(b"this is no picture")
-    reader = PictureFacts(concepts=1, probable=0)
+    reader = PictureFacts(pattern=True, concepts=1, probable=0)
     told = reader.read([Content("a", {"image": (good,)}), Content("b", {"image": (tmp_path / "b.png",)}),
                         Content("c", {"image": (tmp_path / "none.png",)}), Content("d", {})])  # fmt: skip
     assert told[1:] == [
