@@ -35,8 +35,8 @@ class PictureFacts:
     colour: pixels of the thing, without a background of the border's colour, each named by the nearest of 17 terms in
     CIELAB (lightness counts half); terms that cover at least `least` of the thing, confidence the share covered.
     pattern: plain, striped, checked, dotted or patterned, by the directions of waves inside the thing (`_patterns`),
-    confidence how clearly they run so. Off by default: drawn cloths are told rightly (the tests draw them), but folds of
-    worn cloth are waves too (hm_week: 32 of 560 solid articles were called plain). Photographs are told better by
+    confidence how clearly they run so. Off by default: drawn cloths are told rightly (the tests draw them), but folds
+    of worn cloth are waves too (hm_week: 32 of 560 solid articles were called plain). Photographs are told better by
     examples, where a catalogue has some: `gobelin attributes` predicts a column.
     concept: classes of EfficientNet-Lite0 whose ImageNet probability is at least `probable`, which is the confidence;
     `concepts` at most, 0 leaves the network out. Several pictures of an item: each value from where it is surest.
