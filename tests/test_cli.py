@@ -42,6 +42,16 @@ def ask(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return gobelin(*words, cache=place / "cache")
 
 
+def test_attributes_tells_what_an_item_is_and_where_that_comes_from(place) -> None:
+    item = pd.read_csv(place / "shop" / "items.csv", dtype=str).dropna(subset=["image"])["item_id"].iloc[0]
+    told = json.loads(ask(place, "attributes", str(place / "run"), item, "--json").stdout)
+    assert told["item_id"] == item and {one["source"] for one in told["attributes"]} >= {"catalogue", "image"}
+    shown = ask(place, "attributes", str(place / "run"), item)
+    assert "confidence" in shown.stdout and "catalogue" in shown.stdout
+    wrong = ask(place, "attributes", str(place / "run"), "no such item")
+    assert wrong.returncode != 0 and "Traceback" not in wrong.stderr
+
+
 def test_check_prints_tables_or_data(place) -> None:
     assert "120" in ask(place, "check", str(place / "shop")).stdout
     told = json.loads(ask(place, "check", str(place / "shop"), "--json").stdout)

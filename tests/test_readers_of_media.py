@@ -124,7 +124,7 @@ def cloth(path: Path, kind: str, ink: str, ground: str, step: int = 20, turn: in
 
 
 def seen(path: Path, attribute: str, **settings) -> list[str]:
-    (readings,) = PictureFacts(**{"concepts": 0, **settings}).read([Content("a", {"image": (path,)})])
+    (readings,) = PictureFacts(**{"concepts": 0, "pattern": True, **settings}).read([Content("a", {"image": (path,)})])
     return [one.value for one in readings if one.attribute == attribute]
 
 
@@ -160,7 +160,7 @@ def test_a_pattern_is_told_by_its_waves(tmp_path: Path, kind: str, ink: str, gro
 def test_a_broken_picture_is_a_reading_with_its_reason_and_its_neighbours_are_whole(tmp_path: Path) -> None:
     good = cloth(tmp_path / "a.png", "plain", "red", "red")
     (tmp_path / "b.png").write_bytes(b"this is no picture")
-    reader = PictureFacts(concepts=1, probable=0)
+    reader = PictureFacts(pattern=True, concepts=1, probable=0)
     told = reader.read([Content("a", {"image": (good,)}), Content("b", {"image": (tmp_path / "b.png",)}),
                         Content("c", {"image": (tmp_path / "none.png",)}), Content("d", {})])  # fmt: skip
     assert told[1:] == [
@@ -275,3 +275,31 @@ def test_colours_of_photographs_agree_with_the_catalogue_more_often_than_its_com
     right = np.mean([name in told[str(column[row])] for name, row in zip(first, rows, strict=True)])
     most = max(np.unique([str(column[row]) for row in rows], return_counts=True)[1]) / len(rows)
     assert right > most + 0.1, (right, most)
+
+
+def test_clips_tell_their_length_their_shots_and_whether_anything_moves(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    from gobelin.readers.clip_facts import ClipFacts
+
+    def clip(name: str, colours: list[str], moves: int) -> Path:
+        path = tmp_path / name
+        with av.open(str(path), "w") as file:
+            stream = file.add_stream("mpeg4", rate=12)
+            stream.width = stream.height = 64
+            stream.pix_fmt = "yuv420p"
+            for step in range(36):
+                picture = Image.new("RGB", (64, 64), colours[step * len(colours) // 36])
+                x = 4 + step * moves % 44
+                ImageDraw.Draw(picture).rectangle((x, 10, x + 14, 50), fill="black")
+                file.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            file.mux(stream.encode())
+        return path
+
+    (tmp_path / "broken.mp4").write_bytes(b"no clip at all")
+    paths = [clip("still.mp4", ["white"], 0), clip("cut.mp4", ["white", "red", "blue"], 1),
+             clip("lively.mp4", ["white"], 9), tmp_path / "broken.mp4"]  # fmt: skip
+    still, cut, lively, broken = ClipFacts(concepts=0).read([Content("x", {"video": (path,)}) for path in paths])
+    assert {one.attribute: one.value for one in still} == {"shots": "1", "length": "3 s", "motion": "still"}
+    assert {one.attribute: one.value for one in cut}["shots"] == "3"
+    assert {one.attribute: one.value for one in lively}["motion"] == "lively"
+    assert [one.attribute for one in broken] == [UNREADABLE]

@@ -76,10 +76,10 @@ class Classifier:
     loss: float
     chosen: tuple[float, float]
 
-    def probabilities(self, senses: Sequence[Float32[Array, "items dim"]]) -> Float64[Array, "items values"]:
+    def probabilities(self, senses: Sequence[Float32[Array, "items _"]]) -> Float64[Array, "items values"]:
         """Rows sum to one, but for a list, where each value stands for itself."""
         joined = np.hstack([unit(vectors) for unit, vectors in zip(self.units, senses, strict=True)])
-        scores = self.kernel(joined) @ self.weights + self.prior
+        scores = np.asarray(self.kernel(joined) @ self.weights + self.prior, dtype=np.float32)
         return _probable(scores, self.prior, self.scale, self.many)
 
 
@@ -92,7 +92,7 @@ class Column:
 
 
 def learn(
-    senses: Sequence[Float32[Array, "items dim"]],
+    senses: Sequence[Float32[Array, "items _"]],
     columns: Sequence[Column],
     groups: Sequence[str],
     *,
@@ -146,7 +146,7 @@ def _held_out(
     held = [np.flatnonzero(fold == one) for one in range(FOLDS)]
     known = [np.flatnonzero(fold != one) for one in range(FOLDS)]
     rests = [square - features[rows].T @ features[rows] for rows in held]
-    priors = [[np.asarray(has[rows].mean(axis=0)).ravel() for has in columns] for rows in known]
+    priors = [[np.asarray(has[rows].mean(axis=0), dtype=np.float64).ravel() for has in columns] for rows in known]
     towards = [
         [_towards(features[rows], csr_array(has[rows]), prior) for has, prior in zip(columns, mine, strict=True)]
         for rows, mine in zip(known, priors, strict=True)

@@ -33,8 +33,8 @@ class TextFacts:
 
     fields: what is read, all languages of each. brands: names to look for, as a catalogue's own column has them
     (`gobelin attributes` hands them down); none: no brand is read. max_characters: of each text.
-    About 0.2 ms for a description of 300 characters. What a rule cannot know: irony, colours of other products
-    ("Black in 30 denier, amber in 15"), a material that is only compared with.
+    0.4 ms of CPU for a title and a description of 150 characters. What a rule cannot know: irony, colours of other
+    products ("Black in 30 denier, amber in 15"), a material that is only compared with.
     """
 
     source: ClassVar[str] = "text"
