@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tiny
 from gobelin import parts
 from gobelin.encoders import _lite0
 from gobelin.encoders._columns import recognise
@@ -16,7 +17,7 @@ from gobelin.encoders.attributes import Attributes
 from gobelin.encoders.efficientnet import Efficientnet
 from gobelin.encoders.sentence import Sentence
 from gobelin.encoders.words import Words
-from gobelin.errors import StoreError
+from gobelin.errors import MissingExtra, StoreError
 from gobelin.protocols import Content, Encoder, Learned
 from gobelin.testing.encoders import check_encoder, check_learned, draw_contents
 
@@ -25,14 +26,20 @@ RNG = np.random.default_rng
 
 @pytest.fixture(autouse=True, scope="module")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("cache")
+    tiny.lend_weights(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GOBELIN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GOBELIN_CACHE", str(folder))
         yield
 
 
 @pytest.mark.parametrize("name", [part.name for part in parts.named("encoders")])
 def test_every_encoder_keeps_the_contract(name: str, tmp_path: Path) -> None:
-    check_encoder(lambda: parts.bind("encoders", name, {}), tmp_path)
+    settings = tiny.settings_for(name, tmp_path / "settings")
+    try:
+        check_encoder(lambda: parts.bind("encoders", name, settings), tmp_path)
+    except MissingExtra as wrong:
+        tiny.skip_without_weights(wrong)
 
 
 def test_the_contract_catches_an_encoder_that_forgets_presence(tmp_path: Path) -> None:
@@ -46,10 +53,10 @@ def test_the_contract_catches_an_encoder_that_forgets_presence(tmp_path: Path) -
         check_learned(Forgetful, draw_contents(tmp_path, 30))
 
 
-def test_each_part_is_one_of_the_two_kinds() -> None:
-    for part in parts.named("encoders"):
-        made = parts.bind("encoders", part.name, {})
-        assert isinstance(made, Encoder) != isinstance(made, Learned), part.name
+@pytest.mark.parametrize("name", [part.name for part in parts.named("encoders")])
+def test_each_part_is_one_of_the_two_kinds(name: str, tmp_path: Path) -> None:
+    made = parts.bind("encoders", name, tiny.settings_for(name, tmp_path))
+    assert isinstance(made, Encoder) != isinstance(made, Learned)
 
 
 def titled(*texts: str) -> list[Content]:
