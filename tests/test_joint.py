@@ -18,7 +18,7 @@ from gobelin.features.likeness import likeness, shared
 from gobelin.features.wish import wish_of
 from gobelin.protocols import Bridges, Joint
 from gobelin.service import Run
-from gobelin.values import Features, FeatureTable, Vocabulary, Wish
+from gobelin.values import Block, Features, FeatureTable, Vocabulary, Wish
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -81,6 +81,21 @@ def test_every_setting_of_conse_that_changes_a_vector_changes_the_fingerprint() 
     }
     assert len(names | {Conse().fingerprint()}) == 4
     assert Conse(max_megapixels=3).fingerprint() == Conse().fingerprint()
+
+
+def test_a_sound_lies_between_the_names_of_what_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("soundfile", reason="the extra media is not installed")
+    from gobelin.encoders import yamnet
+    from gobelin.encoders.conse_audio import TEMPLATE, ConseAudio
+
+    heard = np.array([[0.9, 0.3, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32)  # what the network would say
+    monkeypatch.setattr(yamnet.Yamnet, "scores", lambda *_: Block(heard, np.array([True, False]), (None, "broken")))
+    monkeypatch.setattr(yamnet.Yamnet, "classes", lambda _: ("Dog", "Rain, drizzle", "Piano"))
+    block = ConseAudio(kept=2).encode([tmp_path / "a.wav", tmp_path / "b.wav"])
+    points = named_points((("Dog",), ("Rain", "drizzle"), ("Piano",)), TEMPLATE)
+    assert np.allclose(block.values, [0.75 * points[0] + 0.25 * points[1], 0 * points[0]], atol=1e-6)
+    assert block.present.tolist() == [True, False] and block.reasons == (None, "broken")
+    assert isinstance(ConseAudio(), Joint) and ConseAudio.space == Sentence.space
 
 
 @dataclass
