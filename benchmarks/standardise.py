@@ -11,8 +11,9 @@ or another draw of cold items would change, which is more.
 Run on movielens_small and hm_week (seeds 0 to 2, --trials 16; 24 with all senses): no setting of any step was better on
 both sets and all seeds, so the recipes leave vectors as encoded. Full whitening cost pictures of new items a quarter
 of their NDCG@20 on movielens_small (.126 to .095) and a twelfth on hm_week (.161 to .147). `power` on pictures
-alone: new items of hm_week +.002, +.005, +.005, of movielens_small +.005, -.021, -.001; beside all senses, new items of
-hm_week -.007, +.001. `scale` on texts: new items of movielens_small +.012, +.003, -.001, of hm_week -.002, +.001, +.003.
+alone: new items of hm_week +.002, +.005, +.005, of movielens_small +.005, -.021, -.001; beside all senses, new items
+of hm_week -.007, +.001. `scale` on texts: new items of movielens_small +.012, +.003, -.001, of hm_week -.002, +.001,
++.003.
 """
 
 import argparse
