@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from gobelin.features import workers
 from gobelin.protocols import Content
 from gobelin.values import Block
 
@@ -53,3 +55,23 @@ class Stillborn(Letters):
     def __post_init__(self) -> None:
         if "pytest" not in sys.modules:
             os._exit(3)
+
+
+@dataclass(kw_only=True)
+class Foreign(Letters):
+    """Reads texts as files of strangers are read: apart, and not for long. "sleeper" never comes back,
+    "hog" wants more memory than a worker may have."""
+
+    isolated: ClassVar[bool] = True
+    patience: ClassVar[float] = 0.5
+
+    def encode(self, pieces: Sequence[str]) -> Block:
+        for piece in pieces:
+            if piece == "hog":
+                np.empty(workers._room() + (256 << 20), dtype=np.uint8)  # untouched: without a limit it would be had
+            if piece == "sleeper":
+                if self.log:
+                    with Path(self.log).open("a") as file:
+                        file.write(f"{os.getpid()} {piece}\n")
+                time.sleep(3600)
+        return super().encode(pieces)

@@ -14,7 +14,12 @@ from gobelin.models.weave import Weave
 from gobelin.testing import worlds
 from gobelin.values import Features, FeatureTable, Histories, Train, Vocabulary
 
-SETTINGS = [{}, {"log_blend": 0.4, "fill": 3}, {"least_events": 2}, {"weight": {"text.words": 0.0}, "user_power": 0.0}]
+SETTINGS = [
+    {},
+    {"log_blend": 0.4, "fill": "neighbours"},
+    {"least_events": 2},
+    {"weight": {"text.words": 0.0}, "user_power": 0.0},
+]
 
 
 def rng(seed: int = 0) -> np.random.Generator:

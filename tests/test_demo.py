@@ -3,6 +3,7 @@
 import csv
 import re
 import tomllib
+import wave
 from collections import Counter
 from pathlib import Path
 
@@ -71,8 +72,8 @@ def test_the_shop_leaves_the_global_random_state_alone() -> None:
 def test_the_tables_have_the_columns_of_the_contract(folder: Path, shop: DemoShop) -> None:
     items, log, users = (rows(folder / f"{name}.csv") for name in ("items", "interactions", "users"))
     assert (len(items), len(log), len(users)) == (300, len(shop.events), 150)
-    contract = {"item_id", "title", "text", "title_zh", "text_zh", "categories", "image", "product_code"}
-    assert contract | {"brand", "price", "care", "added"} == set(items[0])
+    contract = {"item_id", "title", "text", "title_zh", "text_zh", "categories", "image", "audio", "video"}
+    assert contract | {"product_code", "brand", "price", "care", "added"} == set(items[0])
     assert {"user_id", "item_id", "timestamp", "event", "rating", "quantity", "text"} == set(log[0])
     assert "user_id" in users[0]
     settings = tomllib.loads((folder / "dataset.toml").read_text("utf-8"))
@@ -302,3 +303,28 @@ def test_a_weave_repeats_without_a_seam(weave: str) -> None:
 def test_a_kind_without_a_drawing_is_refused_with_the_kinds_that_have_one() -> None:
     with pytest.raises(ValueError, match="'kettle': choose one of vase, mug"):
         Picture("kettle", LOOKS[0])
+
+
+def test_most_items_are_heard_and_filmed_and_the_files_open(folder: Path, shop: DemoShop) -> None:
+    listed = rows(folder / "items.csv")
+    for column, share, count in (("audio", 0.85, 255), ("video", 0.75, 225)):
+        paths = [row[column] for row in listed if row[column]]
+        assert len(paths) == count == share * len(listed)
+        assert all((folder / path).stat().st_size > 500 for path in paths)
+    with wave.open(str(folder / next(row["audio"] for row in listed if row["audio"]))) as sound:
+        assert (sound.getnchannels(), sound.getframerate(), sound.getnframes()) == (
+            1,
+            16_000,
+            pytest.approx(16_000, abs=3),
+        )
+
+
+def test_people_meet_what_they_like_to_hear_and_to_see_more_often(shop: DemoShop) -> None:
+    """With liking 1 a timbre of six would be met in a sixth of the purchases."""
+    for name in ("timbre", "motion"):
+        met = [
+            getattr(shop.items[item], name) == getattr(person, name)
+            for row, person in enumerate(shop.people)
+            for item in shop.history(row)
+        ]
+        assert np.mean(met) > 2 / 6

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tiny
 from gobelin import parts
 from gobelin.encoders import _lite0
 from gobelin.encoders._columns import recognise
@@ -16,7 +17,7 @@ from gobelin.encoders.attributes import Attributes
 from gobelin.encoders.efficientnet import Efficientnet
 from gobelin.encoders.sentence import Sentence
 from gobelin.encoders.words import Words
-from gobelin.errors import StoreError
+from gobelin.errors import MissingExtra, StoreError
 from gobelin.protocols import Content, Encoder, Learned
 from gobelin.testing.encoders import check_encoder, check_learned, draw_contents
 
@@ -25,14 +26,20 @@ RNG = np.random.default_rng
 
 @pytest.fixture(autouse=True, scope="module")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("cache")
+    tiny.lend_weights(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GOBELIN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GOBELIN_CACHE", str(folder))
         yield
 
 
 @pytest.mark.parametrize("name", [part.name for part in parts.named("encoders")])
 def test_every_encoder_keeps_the_contract(name: str, tmp_path: Path) -> None:
-    check_encoder(lambda: parts.bind("encoders", name, {}), tmp_path)
+    settings = tiny.settings_for(name, tmp_path / "settings")
+    try:
+        check_encoder(lambda: parts.bind("encoders", name, settings), tmp_path)
+    except MissingExtra as wrong:
+        tiny.skip_without_weights(wrong)
 
 
 def test_the_contract_catches_an_encoder_that_forgets_presence(tmp_path: Path) -> None:
@@ -46,10 +53,10 @@ def test_the_contract_catches_an_encoder_that_forgets_presence(tmp_path: Path) -
         check_learned(Forgetful, draw_contents(tmp_path, 30))
 
 
-def test_each_part_is_one_of_the_two_kinds() -> None:
-    for part in parts.named("encoders"):
-        made = parts.bind("encoders", part.name, {})
-        assert isinstance(made, Encoder) != isinstance(made, Learned), part.name
+@pytest.mark.parametrize("name", [part.name for part in parts.named("encoders")])
+def test_each_part_is_one_of_the_two_kinds(name: str, tmp_path: Path) -> None:
+    made = parts.bind("encoders", name, tiny.settings_for(name, tmp_path))
+    assert isinstance(made, Encoder) != isinstance(made, Learned)
 
 
 def titled(*texts: str) -> list[Content]:
@@ -230,6 +237,29 @@ def test_a_convolution_of_the_onnx_file_equals_the_unfolded_formula() -> None:
     norm = {k: weights[f"_bn0.{k}"].astype(float) for k in ("weight", "bias", "running_mean", "running_var")}
     expected = (raw - norm["running_mean"]) / np.sqrt(norm["running_var"] + 1e-3) * norm["weight"] + norm["bias"]
     assert np.allclose(found[:, y, left], np.clip(expected, 0, 6), atol=1e-4)
+
+
+def test_scores_are_the_softmax_of_the_logits_that_the_network_itself_gives(tmp_path: Path) -> None:
+    import onnxruntime
+
+    picture = Image.fromarray(RNG(0).integers(0, 256, (224, 224, 3), dtype=np.uint8))
+    picture.save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    encoder = Efficientnet()
+    block = encoder.scores([tmp_path / "a.png", tmp_path / "b.png"])
+    session = onnxruntime.InferenceSession(str(_lite0.onnx_file()), providers=["CPUExecutionProvider"])
+    inputs = (np.asarray(picture, dtype=np.float32).transpose(2, 0, 1)[None] - 127) / 128
+    logits = session.run(["logits"], {"pictures": inputs})[0][0].astype(float)
+    assert np.allclose(block.values[0], np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
+    assert block.values.shape == (2, len(encoder.classes())) and not block.values[1].any()
+    assert block.present.tolist() == [True, False] and block.reasons == (None, "broken")
+    assert encoder.scores([]).values.shape == (0, 1000)
+
+
+def test_class_names_are_short_and_in_the_order_of_the_logits() -> None:
+    names = Efficientnet().classes()
+    assert (names[0], names[207], names[951], names[999]) == ("tench", "Golden Retriever", "lemon", "toilet paper")
+    assert all(name and len(name) <= 33 and not set(name) & set("/(,") for name in names)
 
 
 def test_a_damaged_onnx_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

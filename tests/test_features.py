@@ -20,11 +20,11 @@ from gobelin.features import cache as caching
 from gobelin.features import runner, shards
 from gobelin.features.cache import Cache, key_of
 from gobelin.features.runner import Progress, encode_table
-from gobelin.features.wish import wish_vectors
+from gobelin.features.wish import wish_of
 from gobelin.features.workers import WorkersError
 from gobelin.protocols import Content
 from gobelin.values import Features, Vocabulary
-from letters import Letters, Stillborn
+from letters import Foreign, Letters, Stillborn
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,67 @@ def test_a_piece_that_kills_a_worker_costs_itself_alone(tmp_path: Path) -> None:
     assert reports["text"].absent == {"crashed": 1}
     assert np.flatnonzero(~table["text"].present).tolist() == [40]
     assert table["text"].values[41].tolist() == [0, 0, 7]
+
+
+def gone(log: Path) -> bool:
+    """No worker that wrote into the log is left."""
+    return not any(Path("/proc", line.split()[0]).exists() for line in log.read_text().splitlines())
+
+
+def test_strangers_files_are_read_apart_even_if_they_are_few(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    encode_table(shop(("aa",)), {"text": Foreign(log=str(log))}, cache=Cache(tmp_path / "c"))
+    assert len(log.read_text().splitlines()) == 1 and str(os.getpid()) not in log.read_text()
+    again = tmp_path / "again"
+    encode_table(shop(("aa",)), {"text": Foreign(log=str(again))}, cache=Cache(tmp_path / "c"))
+    assert not again.exists()  # all was in the cache: no worker
+
+
+def test_a_worker_that_takes_too_long_is_killed_and_the_rest_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    catalogue = shop(("aa",), ("sleeper",), ("b", "sleeper"), ("hog",), ("broken",), ("ab",))
+    begun = time.monotonic()
+    table, reports = encode_table(catalogue, {"text": Foreign(log=str(log))}, cache=Cache(tmp_path / "c"))
+    assert table["text"].present.tolist() == [True, False, True, False, False, True]
+    assert reports["text"].absent == {"broken": 1, "crashed": 1, "took too long": 1}
+    assert time.monotonic() - begun < 30 and gone(log)
+    assert log.read_text().count("sleeper") == 2  # it had its second try
+    kept = Cache(tmp_path / "c").vectors(Foreign().fingerprint(), 3)
+    names = [key_of(Foreign().fingerprint(), text) for text in ("aa", "broken", "sleeper", "hog")]
+    found = kept.find(np.frombuffer(b"".join(names), dtype=np.uint8).reshape(4, -1))
+    assert (found >= 0).tolist() == [True, True, False, False]  # those two are tried again next time
+
+
+def test_many_workers_lose_only_what_hangs(tmp_path: Path) -> None:
+    titles = [("sleeper",) if i == 30 else (f"item {i}",) for i in range(120)]
+    log = tmp_path / "log"
+    table, reports = encode_table(shop(*titles), {"text": Foreign(log=str(log))}, cache=None, workers=2)
+    assert reports["text"].absent == {"took too long": 1} and np.flatnonzero(~table["text"].present).tolist() == [30]
+    assert gone(log)
+
+
+def test_a_worker_whose_parent_is_gone_ends_itself(tmp_path: Path) -> None:
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from letters import Foreign
+from gobelin.features import workers
+workers._GRACE = 0.1
+from gobelin.features.workers import Batch, encode_batches
+import numpy as np
+list(encode_batches(Foreign(log=sys.argv[2]), iter([Batch(np.zeros((1, 16), np.uint8), ("sleeper",))]), 1))
+"""
+    log = tmp_path / "log"
+    parent = subprocess.Popen([sys.executable, "-c", script, str(Path(__file__).parent), str(log)])
+    while not log.exists():
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    assert not gone(log)
+    until = time.monotonic() + 10
+    while not gone(log) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert gone(log)
 
 
 def test_a_mistake_in_an_encoder_is_told_from_a_worker_too() -> None:
@@ -381,12 +442,12 @@ def test_a_wish_is_read_by_the_senses_that_can(tmp_path: Path, monkeypatch: pyte
     Image.new("RGB", (20, 20), "red").save(picture)
     words = Words(min_df=1).fit(shop(("red coat",)).given, np.random.default_rng(0))
     senses = {"text": Sentence(), "words": words, "image": Efficientnet()}
-    said = wish_vectors(senses, text="a red coat")
+    said = wish_of(senses, text="a red coat").vectors
     assert set(said) == {"text", "words"} and said["text"].shape == (512,) and said["words"].shape == (2,)
     assert np.allclose(said["text"], senses["text"].encode(["a red coat"]).values[0], atol=1e-6)
-    assert set(wish_vectors(senses, image=picture)) == {"image"}
-    assert set(wish_vectors(senses, text="octarine", image=picture)) == {"text", "image"}
+    assert set(wish_of(senses, image=picture).vectors) == {"image"}
+    assert set(wish_of(senses, text="octarine", image=picture).vectors) == {"text", "image"}
     with pytest.raises(UserError, match="missing"):
-        wish_vectors(senses, image=tmp_path / "nowhere.png")
+        wish_of(senses, image=tmp_path / "nowhere.png")
     with pytest.raises(UserError, match="No sense"):
-        wish_vectors({"image": Efficientnet()}, text="a red coat")
+        wish_of({"image": Efficientnet()}, text="a red coat")

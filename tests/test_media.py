@@ -203,7 +203,7 @@ def test_segmenting_leaves_no_file_and_no_word_on_stderr(
     from gobelin.media import text
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    text._segmenter.cache_clear()
+    text.segmenter.cache_clear()
     assert text.words("北京大学") == ["北京大学"]
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")

@@ -54,3 +54,21 @@ def test_the_same_model_is_judged_once() -> None:
 def test_a_start_off_the_grid_steps_from_its_nearest_value(value, place) -> None:
     knob = Knob("a", GRID)
     assert tuning._position({"a": value}, knob) == place
+
+
+def test_strides_grow_while_they_pay_and_a_far_best_is_found_in_few_fits() -> None:
+    knob = Knob("x", tuple(range(12)))
+    found = tuning.search(lambda s: -abs(s["x"] - 9), {"x": 0}, [knob], trials=40, seconds=60)
+    assert found.best.settings["x"] == 9 and len(found.trials) <= 8
+
+
+def test_a_setting_of_several_senses_is_moved_for_all_of_them_first() -> None:
+    """Only together do they pay: one alone is worse."""
+    knobs = [Knob("w", (1, 2, 3), sense) for sense in ("text", "image")]
+
+    def judge(settings):
+        text, image = settings["w"]["text"], settings["w"]["image"]
+        return text + image - 10 * abs(text - image)
+
+    found = tuning.search(judge, {"w": {"text": 1, "image": 1}}, knobs, trials=40, seconds=60)
+    assert found.best.settings["w"] == {"text": 3, "image": 3}

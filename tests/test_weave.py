@@ -18,7 +18,9 @@ def rng() -> np.random.Generator:
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
-@pytest.mark.parametrize("settings", [{}, {"log_blend": 0.4, "fill": 10}, {"most_items": 6}, {"least_events": 3}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"log_blend": 0.4, "fill": "regression"}, {"most_items": 6}, {"least_events": 3}]
+)
 def test_weave_keeps_the_contract(check, settings) -> None:
     check(lambda: Weave(**settings))
 
@@ -120,7 +122,7 @@ def test_an_absent_row_is_never_read() -> None:
         one = type(train)(train.users, train.items, train.histories, table, train.cold, train.now)
         return Weave(**settings).fit(one, rng()).score(train.queries())
 
-    for settings in ({}, {"fill": 5}, {"most_items": 40}):
+    for settings in ({}, {"fill": "neighbours"}, {"most_items": 40}):
         np.testing.assert_array_equal(scores(noisy, **settings), scores(clean, **settings))
 
 
@@ -130,19 +132,20 @@ def test_filling_gives_a_bare_item_the_content_of_its_neighbours_in_the_log() ->
     bare[5] = True
     table = train.table.without({"text.words": bare})
     loom = Loom(type(train)(train.users, train.items, train.histories, table, train.cold), np.arange(24))
-    assert not loom.kernel("text.words", 0.5, 0)[5].any()
-    row = loom.kernel("text.words", 0.5, 10)[5]
+    assert not loom.kernel("text.words", 0.5, "mask")[5].any()
     same = np.arange(24) % 2 == 1
     same[5] = False
-    assert row[same].min() > row[np.arange(24) % 2 == 0].max()
-    assert row[5] == pytest.approx(1)  # unit again
+    for fill in ("neighbours", "propagation", "regression"):
+        row = loom.kernel("text.words", 0.5, fill)[5]
+        assert row[same].min() > row[np.arange(24) % 2 == 0].max()
+        assert row[5] == pytest.approx(1)  # unit again
 
 
 def test_the_search_knows_settings_that_are_the_same_model() -> None:
     train = worlds.checkerboard(size=12).train
     plain = Weave.plain
     base = {"weight": {"text.words": 0.0, "attributes": 3.0}, "tau": {"text.words": 0.5, "attributes": 0.5}}
-    base |= {"fill": 0, "log_blend": 0.0, "cold_ridge": 1.0}
-    other = base | {"tau": {"text.words": 0.1, "attributes": 0.5}, "fill": 10, "cold_ridge": 3.0}
+    base |= {"fill": "mask", "log_blend": 0.0, "cold_ridge": 1.0}
+    other = base | {"tau": {"text.words": 0.1, "attributes": 0.5}, "fill": "propagation", "cold_ridge": 3.0}
     assert plain(base, train) == plain(other, train)
     assert plain(base, train) != plain(base | {"log_blend": 0.4}, train)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gobelin import parts, store
+from gobelin import parts, store, weights
 from gobelin import recipe as recipes
 from gobelin.data.catalogue import MEDIA_FIELDS
 from gobelin.data.dataset import Dataset
@@ -23,7 +23,7 @@ from gobelin.recipe import Recipe
 from gobelin.values import Features, FeatureTable
 
 _NOTHING = "nothing left when standardised"
-_NO_FAULT = {NOT_GIVEN, _NOTHING, "unknown words", "unseen values"}
+_NO_FAULT = {NOT_GIVEN, _NOTHING, "unknown words", "common words", "unseen values", "no sound"}
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,11 @@ def encode(
                 continue  # nothing to read: not worth a line
             try:
                 parts.check_extra("encoders", spec.part)
+                weights.check("encoders", spec.part)
             except MissingExtra as wrong:
                 missing[sense] = _not_installed(data, modality, wrong)
                 continue
+        weights.check("encoders", spec.part)
         settings = spec.settings
         if "categorical" in parts.find("encoders", spec.part).settings and data.settings.categorical:
             settings.setdefault("categorical", tuple(data.settings.categorical))
@@ -113,7 +115,7 @@ def _told(told: Mapping[str, Any], by: Standardiser, raw: Features, features: Fe
 
 
 def _not_installed(data: Dataset, modality: str, wrong: MissingExtra) -> Mapping[str, Any]:
-    """What the report says of a sense whose extra is not there."""
+    """What the report says of a sense whose extra or weights are not there."""
     columns = [data.catalogue.columns[column] for column, _ in data.catalogue.field(modality)]
     given = sum(any(column[row] for column in columns) for row in range(len(data.catalogue)))
     why = {f"{wrong.given.removesuffix('.')} ({wrong.next_step})": given} if given else {}

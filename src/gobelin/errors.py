@@ -6,7 +6,7 @@ GobelinError                500
 │   ├── RecipeError         400   a recipe or a setting breaks the schema
 │   ├── SplitError          400   a split would leave a part empty
 │   ├── UnknownName         404   a part, user, item, run or column that does not exist
-│   └── MissingExtra        501   a part whose extra is not installed
+│   └── MissingExtra        501   a part whose extra is not installed, or whose weights were not got
 └── StoreError              500   a run folder or cache that is damaged, or from a later version
 """
 

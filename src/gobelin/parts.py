@@ -4,7 +4,8 @@ The tree is the registry. A part `rp3beta` of the kind `models` is the file `mod
 declares itself under the entry point group `gobelin.parts`; Gobelin declares itself there too. The class in that file
 whose name is the file's name without underscores, whatever the case (`biased_mf` -> `BiasedMf`), is the part: its
 keyword arguments are its settings, the first line of its docstring is its line in lists. Files whose name begins
-with an underscore are no parts. A part that wants packages of an extra says so: `needs: ClassVar[str] = "media"`.
+with an underscore are no parts. A part that wants packages of an extra says so: `needs: ClassVar[str] = "media"`;
+one that reads packaged weights: `weights: ClassVar[str] = "minilm"`.
 """
 
 import ast
@@ -24,13 +25,17 @@ from gobelin.errors import MissingExtra, RecipeError, UnknownName, nearest
 
 KINDS = {
     "encoders": "content to vectors",
+    "readers": "content to readings: attributes that people can read",
     "models": "recommenders",
     "importers": "data in another format to a dataset folder",
+    "weights": "pretrained weights that `gobelin models get` brings",
 }
 
 EXTRAS = {
     "media": ("av", "soundfile", "soxr"),
     "deep": ("torch", "transformers"),
+    "text": ("tokenizers",),
+    "language": ("textblob",),
 }
 """The packages by which an extra is known to be installed."""
 
@@ -77,6 +82,7 @@ class Part:
     class_name: str
     settings: Mapping[str, str]  # name -> "type = default" as written
     needs: str | None = None  # the extra without which it cannot be made
+    weights: str | None = None  # the part of kind `weights` without which it can do nothing
 
     def load(self) -> type:
         """The class itself; it imports no package of its extra before it works."""
@@ -208,15 +214,18 @@ def _read(kind: str, module: str, file: Path) -> Part | None:
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name.lower() == wanted:
             doc = ast.get_docstring(node) or ""
-            return Part(kind, file.stem, doc.split("\n")[0], module, node.name, dict(_settings(node)), _needs(node))
+            return Part(
+                kind, file.stem, doc.split("\n")[0], module, node.name, dict(_settings(node)),
+                _constant(node, "needs"), _constant(node, "weights"),
+            )  # fmt: skip
     return None
 
 
-def _needs(node: ast.ClassDef) -> str | None:
+def _constant(node: ast.ClassDef, name: str) -> str | None:
     for line in node.body:
         match line:
-            case ast.AnnAssign(target=ast.Name(id="needs"), value=ast.Constant(value=str(extra))):
-                return extra
+            case ast.AnnAssign(target=ast.Name(id=found), value=ast.Constant(value=str(told))) if found == name:
+                return told
     return None
 
 

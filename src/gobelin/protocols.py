@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
-from gobelin.values import Block, Contributions, Queries, Ranked, Train
+from gobelin.values import Block, Contributions, Queries, Ranked, Reading, Train
 
 State = Mapping[str, Any]
 """JSON values, numpy arrays and csr_arrays by name: all that a fitted part needs to come back. No pickle."""
@@ -37,7 +37,11 @@ class Content:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Content to vectors, by batches; the runner streams, caches and pools several pieces of one item."""
+    """Content to vectors, by batches; the runner streams, caches and pools several pieces of one item.
+
+    A class may say `isolated: ClassVar[bool] = True` where its decoders may crash or hang on a stranger's file: it
+    then runs in worker processes alone; and `patience: ClassVar[float]`, the seconds that a piece may take there.
+    """
 
     modality: ClassVar[str]  # text | image | audio | video | attributes | own vectors
     dim: int
@@ -65,6 +69,24 @@ class Pictures(Protocol):
 
 
 @runtime_checkable
+class Joint(Protocol):
+    """An encoder whose vectors lie in a space that others share: those of equal `space` may be compared by cosine."""
+
+    space: str
+
+
+@runtime_checkable
+class Bridges(Protocol):
+    """An encoder with a space of its own, from which its vectors lead into a joint one (`Joint`)."""
+
+    bridges_to: str
+
+    def bridge(self, vectors: Float32[Array, "rows dim"]) -> Float32[Array, "rows joint"]:
+        """Vectors of `encode`, or means of several, as points of the joint space."""
+        ...
+
+
+@runtime_checkable
 class Learned(Protocol):
     """An encoder that learns from the catalogue (TF-IDF, attributes): fitted on training items only, not cached.
 
@@ -88,6 +110,22 @@ class Named(Protocol):
     """An encoder whose dimensions have names that people can read ("colour = black")."""
 
     def names(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Content to readings: attributes that people can read, each with how sure it is and where it stands."""
+
+    source: ClassVar[str]  # text | image | audio | video: what it reads, as columns and lists name it
+    fields: Any  # tuple[str, ...]: the fields of an item that it reads, and nothing else of it
+
+    def fingerprint(self) -> str:
+        """Names the weights, the rules and every setting that changes a reading: the cache's key."""
+        ...
+
+    def read(self, contents: Sequence[Content]) -> list[list[Reading]]:
+        """The readings of each item, none where it says nothing; broken content is a reading `UNREADABLE`."""
+        ...
 
 
 Monitor = Callable[["Recommender"], float]

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from gobelin.cli import show
+from gobelin.service.attributes import ItemAttributes
 from gobelin.service.why import Explanation
 
 
@@ -43,3 +44,15 @@ def show_interests(found: pd.DataFrame) -> None:
         for one in found.to_dict(orient="records")
     ]
     show.table(["by", "interest", "yours", "everyone", "strength", "evidence"], rows, numeric=2)
+
+
+def show_attributes(found: ItemAttributes) -> None:
+    show.out.print(f"{found.title} ({found.item_id})")
+    show.out.print()
+    rows = [[one.attribute, one.value, f"{one.confidence:.0%}", one.source] for one in found.readings]
+    if rows:
+        show.table(["attribute", "value", "confidence", "source"], rows, numeric=2)
+    else:
+        show.out.print("Nothing is said of it.")
+    for note in found.notes:
+        show.out.print(note)

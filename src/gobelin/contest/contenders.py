@@ -72,31 +72,45 @@ def _ablations(recipe: Recipe, table: FeatureTable) -> dict[str, tuple[str, ...]
     every = fewer_senses(table)
     if isinstance(recipe.ablations, bool):
         return every
+    modalities = by_modality(table)
+    named: dict[str, tuple[str, ...]] = {}
     for name in recipe.ablations:
-        if name not in every:
+        several = [one.strip() for one in name.split("+")]
+        if name in every:
+            named[name] = every[name]
+        elif set(several) <= set(modalities):
+            named[name] = tuple(s for s in table if table[s].modality in several)
+        else:
             raise RecipeError(
                 f"ablations names {name!r}.{nearest(name, every)}",
-                "one of " + ", ".join(every) + ".",
+                "one of " + ", ".join(every) + ", or modalities joined by +.",
                 "correct the name, or say ablations = true for all.",
             )
-    return {name: every[name] for name in recipe.ablations}
+    return named
+
+
+def by_modality(table: FeatureTable) -> dict[str, tuple[str, ...]]:
+    out: dict[str, tuple[str, ...]] = {}
+    for sense in table:
+        out[table[sense].modality] = (*out.get(table[sense].modality, ()), sense)
+    return out
 
 
 def fewer_senses(table: FeatureTable) -> dict[str, tuple[str, ...]]:
-    """By name the senses of each ablation: the log alone, one modality alone, and all media where there is more.
+    """By name the senses of each ablation: the log alone, one modality alone, all media, and of more than two media
+    all modalities but one.
 
     Two encoders of one modality stand and fall together: what they add to each other is no question of the data.
     """
-    by_modality: dict[str, tuple[str, ...]] = {}
-    for sense in table:
-        modality = table[sense].modality
-        by_modality[modality] = (*by_modality.get(modality, ()), sense)
+    modalities = by_modality(table)
     sets: dict[str, tuple[str, ...]] = {"log": ()}
-    if len(by_modality) > 1:
-        sets |= by_modality
-        media = [modality for modality in by_modality if modality in MEDIA]
-        if 1 < len(media) < len(by_modality):
+    if len(modalities) > 1:
+        sets |= modalities
+        media = [modality for modality in modalities if modality in MEDIA]
+        if 1 < len(media) < len(modalities):
             sets[" + ".join(media)] = tuple(s for s in table if table[s].modality in media)
+        if len(media) > 2:
+            sets |= {f"without {one}": tuple(s for s in table if table[s].modality != one) for one in media}
     return sets
 
 

@@ -1,8 +1,9 @@
 """One search for every model, so that no table compares a tuned model with an untuned one.
 
 The search walks the model's own knobs (`parts.Grid` marks, in the order of the class) from its defaults. Each round
-asks every knob for a step up or down its grid, follows a direction while it pays, and keeps what validation likes
-better; it ends when a whole round brought nothing, when `trials` fits were made, or when the seconds are over.
+asks every knob for a step up or down its grid, follows a direction while it pays, each stride twice the last, and keeps
+what validation likes better. A setting that each sense has for itself is first moved for all senses together. The walk
+ends when a whole round brought nothing, when `trials` fits were made, or when the seconds are over.
 Every model gets the same trials and seconds. The walk has no chance in it: the same data give the same settings,
 unless the clock ended it, which the outcome says.
 """
@@ -78,7 +79,7 @@ def search(
     moved = True
     while moved:
         moved = False
-        for knob in knobs:
+        for knob in _with_joint(knobs):
             better, spent = _turn(walk, best, knob)
             if better.value > best.value:
                 best, moved = better, True
@@ -87,22 +88,54 @@ def search(
     return Outcome(best, tuple(walk.seen.values()), ended)
 
 
-def _turn(walk: _Walk, best: Trial, knob: Knob) -> tuple[Trial, bool]:
-    """The best trial along one knob, by steps from where it stands; and whether the budget ended the walk."""
-    here = _position(best.settings, knob)
+@dataclass(frozen=True)
+class _Joint:
+    """One setting of several senses, moved for all of them at once."""
+
+    knobs: tuple[Knob, ...]
+
+
+def _with_joint(knobs: Sequence[Knob]) -> list[Knob | _Joint]:
+    """The knobs in their order; before the first of a setting that several senses have, all of them together."""
+    out: list[Knob | _Joint] = []
+    begun: set[str] = set()
+    for knob in knobs:
+        mates = tuple(k for k in knobs if k.setting == knob.setting)
+        if len(mates) > 1 and knob.setting not in begun:
+            out.append(_Joint(mates))
+        begun.add(knob.setting)
+        out.append(knob)
+    return out
+
+
+def _turn(walk: _Walk, best: Trial, knob: Knob | _Joint) -> tuple[Trial, bool]:
+    """The best trial along one knob, by strides from where it stands; and whether the budget ended the walk."""
     for direction in (1, -1):
-        place, went = here, False
-        while 0 <= place + direction < len(knob.values):
-            place += direction
-            trial = walk.value(_with(best.settings, knob, knob.values[place]))
+        stride, went = 1, False
+        while (moved := _moved(best.settings, knob, direction * stride)) is not None:
+            trial = walk.value(moved)
             if trial is None:
                 return best, True
-            if trial.value <= best.value:
+            if trial.value > best.value:
+                best, went, stride = trial, True, 2 * stride
+            elif stride > 1:
+                stride = 1  # too far: what lies between is not looked at twice
+            else:
                 break
-            best, went = trial, True
         if went:
             break  # a step up paid: the other side was left behind
     return best, False
+
+
+def _moved(settings: Settings, knob: Knob | _Joint, places: int) -> Settings | None:
+    """The settings with a knob some places further on its grid, as far as it goes; None where it stands at the end."""
+    out = settings
+    for one in knob.knobs if isinstance(knob, _Joint) else (knob,):
+        here = _position(settings, one)
+        there = min(max(here + places, 0), len(one.values) - 1)
+        if there != here:
+            out = _with(out, one, one.values[there])
+    return None if out is settings else out
 
 
 def _position(settings: Settings, knob: Knob) -> int:

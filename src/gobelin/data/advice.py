@@ -197,6 +197,12 @@ def _problems(dataset: Dataset, facts: Mapping[str, Any]) -> Iterator[str]:
             f"Look at {several(facts['duplicates']['rows'], 'identical row')} in the log; if they are export errors, "
             "clean.repeat_seconds takes them out."
         )
+    phrases = facts["phrases"]
+    if phrases:
+        yield (
+            f"Look at {several(len(phrases), 'sentence')} that many texts hold, first {phrases[0]['sentence'][:60]!r} "
+            f"({several(phrases[0]['items'], 'text')}); clean.boilerplate takes such sentences out."
+        )
     variants = facts["variants"]
     if not variants["told"] and variants["items"] > 0.05 * len(dataset.items):
         yield (

@@ -1,4 +1,4 @@
-"""Cleaning a log by stated rules, each counted. Without a rule nothing is dropped."""
+"""Cleaning a log and its texts by stated rules, each counted. Without a rule nothing is dropped."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from gobelin.arrays import Array, Bool, Int64
 from gobelin.data.dataset import Dataset
 from gobelin.data.events import Events
+from gobelin.data.findings import said
+from gobelin.data.phrases import common_phrases, without
 from gobelin.errors import DatasetError
 from gobelin.values import Vocabulary
 from gobelin.values.histories import DAY
@@ -22,6 +24,10 @@ class CleaningRules(BaseModel):
     a burst leaves its first event. lowest_rating, highest_rating: events rated outside go. after, before: events
     earlier than `after`, or not earlier than `before`, go (an ISO date in UTC, or Unix seconds).
     least_events: users with fewer events than this leave, when the other rules are done.
+
+    boilerplate: a sentence of at least four words that stands in more than this share of the items' texts (.05: a
+    twentieth; and in at least five) leaves them all, for every encoder that reads `text`; titles stay as they are. All
+    texts of the catalogue are counted, those of items held out too: no event is looked at.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +39,7 @@ class CleaningRules(BaseModel):
     after: int | str | None = None
     before: int | str | None = None
     least_events: int | None = Field(default=None, ge=1)
+    boilerplate: float | None = Field(default=None, gt=0, lt=1)
 
     @field_validator("after", "before")
     @classmethod
@@ -42,19 +49,22 @@ class CleaningRules(BaseModel):
         return value
 
     @property
-    def any(self) -> bool:
-        """Whether anything is asked for."""
-        return any(value is not None for _, value in self)
+    def of_the_log(self) -> bool:
+        """Whether a rule about events is asked for."""
+        return any(value is not None for name, value in self if name != "boilerplate")
 
 
 def clean(dataset: Dataset, rules: CleaningRules) -> tuple[Dataset, dict[str, int]]:
-    """(the data set without what the rules drop, events dropped by rule in the order of their work, users that left).
+    """(the data set without what the rules drop, what each took in the order of their work): items whose text lost a
+    sentence for `boilerplate`, events for the rules of the log, then users that left with their last event.
 
     Users who lose every event leave the data set. Raises DatasetError where a rule needs times or ratings that the log
     does not have, or where no positive event remains.
     """
     counts: dict[str, int] = {}
-    if not rules.any or not len(dataset.events):
+    if rules.boilerplate is not None:
+        dataset, counts["boilerplate"] = _without_phrases(dataset, rules.boilerplate)
+    if not rules.of_the_log or not len(dataset.events):
         return dataset, counts
     events = dataset.events
     for name, holds in _steps(rules):
@@ -78,6 +88,21 @@ def clean(dataset: Dataset, rules: CleaningRules) -> tuple[Dataset, dict[str, in
         users = Vocabulary(dataset.users[row] for row in rows)
         return replace(dataset, users=users, traits=traits, events=replace(events, users=place[events.users])), counts
     return replace(dataset, events=events), counts
+
+
+def _without_phrases(dataset: Dataset, share: float) -> tuple[Dataset, int]:
+    """(the data set without the sentences that more than this share of the texts hold, items that lost one)."""
+    catalogue = dataset.catalogue
+    phrases = common_phrases(lambda: (said(catalogue, row) for row in range(len(catalogue))), share)
+    if not phrases:
+        return dataset, 0
+    columns = dict(catalogue.columns)
+    touched: set[int] = set()
+    for column, _ in catalogue.field("text"):
+        kept = tuple(None if text is None else without(text, phrases) for text in columns[column])
+        touched |= {row for row, text in enumerate(columns[column]) if text is not kept[row]}
+        columns[column] = kept
+    return replace(dataset, catalogue=replace(catalogue, columns=columns)), len(touched)
 
 
 def _steps(rules: CleaningRules) -> list[tuple[str, Callable[[Events], Bool[Array, " events"]]]]:

@@ -14,11 +14,16 @@ from gobelin.arrays import Array, Bool, Float64
 from gobelin.data.catalogue import MEDIA_FIELDS, TEXT_FIELDS, Catalogue
 from gobelin.data.dataset import Dataset
 from gobelin.data.events import Events
+from gobelin.data.near import sample
+from gobelin.data.near_texts import MOST as MOST_TEXTS
+from gobelin.data.near_texts import near_texts
+from gobelin.data.phrases import common_phrases
 from gobelin.data.reading import numbers
 from gobelin.values.histories import DAY
 
 INHUMAN_A_MINUTE = 60  # one event a second for a minute
 INHUMAN_A_DAY = 1_440  # one a minute around the clock
+COMMON = 0.05  # share of the texts from which a sentence is a phrase of the shop
 POWER = 3.0  # robust standard deviations of the logarithm above the median
 
 _POPULAR = re.compile(
@@ -103,6 +108,24 @@ def repeated_texts(catalogue: Catalogue) -> int:
     """Items whose title and text repeat those of an earlier item."""
     texts = [text for text in descriptions(catalogue) if text]
     return len(texts) - len(set(texts))
+
+
+def near_repeated_texts(catalogue: Catalogue) -> dict[str, Any]:
+    """Items whose title and text nearly repeat those of another, of those compared, and the ids of such a pair."""
+    texts = [(item, text) for item, text in zip(catalogue.items, descriptions(catalogue), strict=True) if text]
+    return near_texts([text for _, text in texts]).as_json([item for item, _ in texts])
+
+
+def shop_phrases(catalogue: Catalogue, most: int = MOST_TEXTS) -> list[dict[str, Any]]:
+    """Sentences that more than a twentieth of the texts hold, the most frequent first; of a sample past `most`."""
+    rows = sample(len(catalogue), most).tolist()
+    found = common_phrases(lambda: (said(catalogue, row) for row in rows), COMMON)
+    return [{"sentence": one.sentence, "items": one.items} for one in found.values()]
+
+
+def said(catalogue: Catalogue, row: int) -> list[str | None]:
+    """The texts of an item (not its title), one for each language that the catalogue has."""
+    return [catalogue.columns[column][row] for column, _ in catalogue.field("text")]
 
 
 def repeated_rows(events: Events) -> int:

@@ -23,9 +23,11 @@ from gobelin.values.histories import DAY
 class Health:
     """What was found, part by part, and what to do about it.
 
-    counts: users, items, events, pairs, density. unmatched: rows and ids that match nothing. coverage: of each field by
-    items and by events. media: files checked and broken. people: activity, power users, likely bots. variants,
-    columns: as in `findings`. notes: what was met while reading. plan, advice: see `advice`.
+    counts: users, items, events, pairs, density. near: texts and pictures that nearly repeat another, of those looked
+    at, with a pair; phrases: sentences that many texts hold (both only where `check` looked deep). unmatched: rows and
+    ids that match nothing. coverage: of each field by items and by events. media: files checked and broken. people:
+    activity, power users, likely bots. variants, columns: as in `findings`. notes: what was met while reading. plan,
+    advice: see `advice`.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Health:
     ratings: Mapping[str, int]
     time: Mapping[str, Any]
     duplicates: Mapping[str, int]
+    near: Mapping[str, Mapping[str, Any]]
+    phrases: tuple[Mapping[str, Any], ...]
     unmatched: Mapping[str, int]
     coverage: Mapping[str, Mapping[str, int | float]]
     media: Mapping[str, Mapping[str, Any]]
@@ -69,6 +73,13 @@ class Health:
             value = f"{several(files['files'], 'file')}, {files['checked']:,} checked, {files['broken']:,} broken"
             out.append(("Media", name, value + (f" ({told})" if told else "")))
         out += [("Duplicates", what.replace("_", " "), f"{count:,}") for what, count in self.duplicates.items()]
+        for what, near in self.near.items():
+            pair = f", e.g. {' and '.join(near['pair'])} ({near['share']:.0%} the same)" if near["near"] else ""
+            out.append(("Duplicates", f"nearly, {what}", f"{near['near']:,} of {near['looked']:,}{pair}"))
+        for phrase in self.phrases[:_PHRASES]:
+            out.append(("Phrases of the shop", f"{phrase['items']:,} texts", repr(phrase["sentence"][:_SHOWN])))
+        if len(self.phrases) > _PHRASES:
+            out.append(("Phrases of the shop", "and more", f"{len(self.phrases) - _PHRASES:,}"))
         out += [("Matching nothing", what.replace("_", " "), f"{count:,}") for what, count in self.unmatched.items()]
         for what, fact in self.people.items():
             if what == "likely_bots":
@@ -86,8 +97,12 @@ class Health:
         return out
 
 
+_PHRASES, _SHOWN = 5, 80  # phrases in the table; characters of each
+
+
 def check(dataset: Dataset, deep: bool = True) -> Health:
-    """Looks at everything. deep: opens and decodes the pictures (all up to 20,000, a sample past that)."""
+    """Looks at everything. deep: opens and decodes the pictures (all up to 20,000, a sample past that), compares texts
+    and counts sentences (all up to 100,000)."""
     events, n_items = dataset.events, len(dataset.items)
     resolution = findings.resolution_of(events)
     media = _media(dataset) if deep else {}
@@ -105,6 +120,11 @@ def check(dataset: Dataset, deep: bool = True) -> Health:
             "texts": findings.repeated_texts(dataset.catalogue),
             **({"pictures": media["image"].alike} if "image" in media else {}),
         },
+        "near": {
+            **({"texts": findings.near_repeated_texts(dataset.catalogue)} if deep else {}),
+            **({"pictures": dict(media["image"].near)} if "image" in media else {}),
+        },
+        "phrases": tuple(findings.shop_phrases(dataset.catalogue)) if deep else (),
         "unmatched": {
             "items_without_events": int((findings.events_of_items(events, n_items) == 0).sum()),
             "users_without_events": len(dataset.users) - len(np.unique(events.users)),

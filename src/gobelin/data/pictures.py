@@ -7,11 +7,14 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from gobelin.data.near import sample
+from gobelin.data.near_pictures import SIDE, Look, look_of, near_pictures
 
 PIXELS = 100_000_000
 """A picture whose header tells of more is not decoded."""
@@ -22,18 +25,19 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "MPO", "
 MOST = 20_000
 """With more files than this a random sample of so many is decoded."""
 
-_SMALL = (32, 32)  # JPEG decodes an eighth of its size for this: all of the file is read, little of it is kept
+_SMALL = (SIDE, SIDE)  # JPEG decodes down to an eighth of its size for this: all of the file is read, little is kept
 
 
 @dataclass(frozen=True)
 class MediaCheck:
     """files: distinct files named; checked: of them looked into; broken: path -> reason; alike: files that repeat
-    another file byte for byte."""
+    another file byte for byte; near: those of the others that look nearly like one, and such a pair by path."""
 
     files: int
     checked: int
     broken: Mapping[str, str]
     alike: int = 0
+    near: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -48,18 +52,17 @@ def formats() -> tuple[str, ...]:
 
 
 def check_pictures(root: Path, paths: Sequence[str], most: int = MOST) -> MediaCheck:
-    """Decodes every picture, or a sample of `most` of them; counts files that are identical."""
+    """Decodes every picture, or a sample of `most` of them; counts files that are identical, and pictures that nearly
+    are."""
     files = sorted(set(paths))
-    looked = files
-    if len(files) > most:
-        drawn = np.random.default_rng(0).choice(len(files), most, replace=False)
-        looked = [files[place] for place in np.sort(drawn).tolist()]
+    looked = [files[place] for place in sample(len(files), most).tolist()]
     with warnings.catch_warnings(), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")  # of a picture's metadata; its size is checked below
-        reasons = list(pool.map(lambda path: _broken(root / path), looked))
+        seen = list(pool.map(lambda path: _look(root / path), looked))
         alike = _alike(root, looked, pool)
-    broken = {path: reason for path, reason in zip(looked, reasons, strict=True) if reason}
-    return MediaCheck(len(files), len(looked), broken, alike)
+    broken = {path: one for path, one in zip(looked, seen, strict=True) if isinstance(one, str)}
+    looks = [None if isinstance(one, str) or path in alike else one for path, one in zip(looked, seen, strict=True)]
+    return MediaCheck(len(files), len(looked), broken, len(alike), near_pictures(looks).as_json(looked))
 
 
 def check_sizes(root: Path, paths: Sequence[str]) -> MediaCheck:
@@ -68,7 +71,8 @@ def check_sizes(root: Path, paths: Sequence[str]) -> MediaCheck:
     return MediaCheck(len(files), len(files), {path: "empty" for path in files if not _size(root / path)})
 
 
-def _broken(path: Path) -> str | None:
+def _look(path: Path) -> Look | str:
+    """What is compared of a picture; why there is none."""
     try:
         if not path.stat().st_size:
             return "empty"
@@ -78,21 +82,23 @@ def _broken(path: Path) -> str | None:
                 return "too large"
             picture.draft("RGB", _SMALL)
             picture.load()
+            return look_of(picture)
     except Image.DecompressionBombError:
         return "too large"
     except UnidentifiedImageError:
         return "no picture"
     except Exception:  # a damaged file may make a decoder raise anything
         return "damaged"
-    return None
 
 
-def _alike(root: Path, files: Sequence[str], pool: ThreadPoolExecutor) -> int:
+def _alike(root: Path, files: Sequence[str], pool: ThreadPoolExecutor) -> set[str]:
     """Files that repeat an earlier one; only those of one size are read."""
     sizes = [_size(root / path) for path in files]
     common = Counter(sizes)
     doubtful = [path for path, size in zip(files, sizes, strict=True) if size and common[size] > 1]
-    return len(doubtful) - len(set(pool.map(lambda path: _digest(root / path), doubtful)))
+    first: dict[bytes, str] = {}
+    digests = pool.map(lambda path: _digest(root / path), doubtful)
+    return {path for path, digest in zip(doubtful, digests, strict=True) if first.setdefault(digest, path) != path}
 
 
 def _digest(path: Path) -> bytes:

@@ -1,9 +1,11 @@
 """The demo shop's world: products with a theme and a look, people with tastes, and what those people did.
 
 The truth. A product's *theme* is told by its words and by nothing else, its *look* is shown by its picture and by
-nothing else; kind, brand, price and all other columns are drawn independently of both. A person has one or two
-*tastes*, a theme in a look. Each purchase first draws how the product matches a taste (`BOUGHT`), then a product that
-does, by popularity: most fit in theme and look. Views (`VIEWED`) mostly fit in one of them: seeing is not wanting.
+nothing else, its *timbre* is heard in its sound alone, its *motion* is seen in its clip alone; kind, brand, price and
+all other columns are drawn independently of the four. A person has one or two *tastes*, a theme in a look, and likes
+one timbre and one motion. Each purchase first draws how the product matches a taste (`BOUGHT`), then a product that
+does, by popularity and by liking (`LIKED`): most fit in theme and look. Views (`VIEWED`) mostly fit in one of them:
+seeing is not wanting.
 """
 
 from collections.abc import Sequence
@@ -18,7 +20,9 @@ import numpy as np
 from gobelin.demo.words import Bilingual, Words, words
 from gobelin.errors import UserError
 from gobelin.media.drawing import WALLS, Picture
-from gobelin.media.weaving import LOOKS
+from gobelin.media.moving import MOTIONS, Clip
+from gobelin.media.tones import TIMBRES, Tune
+from gobelin.media.weaving import LOOKS, WEAVES
 
 T = TypeVar("T")
 
@@ -42,11 +46,14 @@ class Match(IntEnum):
 #                   NEITHER THEME LOOK  BOTH
 BOUGHT = np.array([0.04, 0.19, 0.19, 0.58])
 VIEWED = np.array([0.25, 0.30, 0.30, 0.15])
+LIKED = 6.0  # so much more often a product is met whose timbre is liked, and again whose motion is
+HEARD, FILMED = 0.85, 0.75  # shares of the items with a sound, with a clip
 
 
 @dataclass(frozen=True)
 class Item:
-    """A product as the catalogue lists it, with its truth: `theme` and `look` count `words().themes`, `LOOKS`."""
+    """A product as the catalogue lists it, with its truth: `theme`, `look`, `timbre`, `motion` count `words().themes`,
+    `LOOKS`, `TIMBRES`, `MOTIONS`."""
 
     item_id: str
     product_code: str
@@ -61,17 +68,24 @@ class Item:
     theme: int
     look: int
     new: bool  # nobody has met it yet
+    timbre: int = 0
+    motion: int = 0
+    tune: Tune | None = None  # None: the shop has no sound of it
+    clip: Clip | None = None
 
 
 @dataclass(frozen=True)
 class Person:
-    """A customer, with the truth: `tastes` are (theme, look) pairs, the first one the stronger."""
+    """A customer, with the truth: `tastes` are (theme, look) pairs, the first one the stronger; the liked timbre and
+    motion go with any of them."""
 
     user_id: str
     language: str  # en or zh
     city: str
     joined: int
     tastes: tuple[tuple[int, int], ...]
+    timbre: int = 0
+    motion: int = 0
 
 
 class Event(NamedTuple):
@@ -155,8 +169,8 @@ def build(items: int = ITEMS, people: int = PEOPLE, seed: int = 0) -> DemoShop:
             "ask for more.",
         )
     rng = np.random.default_rng(seed)
-    catalogue = _catalogue(items, rng)
-    crowd = _crowd(people, rng)
+    catalogue = _with_sound_and_clip(_catalogue(items, rng), np.random.default_rng([seed, 1]))
+    crowd = _with_ear_and_eye(_crowd(people, rng), np.random.default_rng([seed, 2]))
     return DemoShop(seed, catalogue, crowd, _log(catalogue, crowd, rng))
 
 
@@ -260,6 +274,42 @@ def _thinned(items: list[Item], rng: np.random.Generator) -> list[Item]:
     return items
 
 
+def _with_sound_and_clip(items: tuple[Item, ...], rng: np.random.Generator) -> tuple[Item, ...]:
+    """A timbre and a motion for each product (its variants share them), a sound and a clip for most items."""
+    motions, weaves = list(MOTIONS), list(WEAVES)
+    timbre, motion = _deal(len(TIMBRES), len(items), rng), _deal(len(motions), len(items), rng)
+    heard, filmed = (rng.permutation(len(items)) < share * len(items) for share in (HEARD, FILMED))
+    first: dict[str, int] = {}
+    out = []
+    for row, item in enumerate(items):
+        like = first.setdefault(item.product_code, row)
+        tune = Tune(
+            TIMBRES[timbre[like]],
+            pitch=float(220 * 2 ** rng.uniform(0, 1)),
+            notes=tuple(rng.integers(0, 6, rng.integers(2, 5)).tolist()),
+            loudness=float(rng.uniform(0.4, 0.8)),
+            seed=row,
+        )
+        clip = Clip(
+            motions[motion[like]],
+            weaves[rng.integers(len(weaves))],
+            speed=float(rng.uniform(0.8, 1.2) * rng.choice([-1, 1])),
+            strength=float(rng.uniform(0.8, 1.2)),
+            start=float(rng.uniform(0, 1)),
+            place=(int(rng.integers(480)), int(rng.integers(480))),
+        )
+        out.append(
+            replace(
+                item,
+                timbre=int(timbre[like]),
+                motion=int(motion[like]),
+                tune=tune if heard[row] else None,
+                clip=clip if filmed[row] else None,
+            )
+        )
+    return tuple(out)
+
+
 # --- the people and what they do -------------------------------------------------------------------------------
 
 
@@ -284,6 +334,14 @@ def _crowd(size: int, rng: np.random.Generator) -> tuple[Person, ...]:
     return tuple(people)
 
 
+def _with_ear_and_eye(people: tuple[Person, ...], rng: np.random.Generator) -> tuple[Person, ...]:
+    timbres, motions = rng.integers(len(TIMBRES), size=len(people)), rng.integers(len(MOTIONS), size=len(people))
+    return tuple(
+        replace(person, timbre=int(timbre), motion=int(motion))
+        for person, timbre, motion in zip(people, timbres, motions, strict=True)
+    )
+
+
 def _match(themes: np.ndarray, looks: np.ndarray, tastes: Sequence[tuple[int, int]]) -> np.ndarray:
     """How each item fits each taste, (tastes, items)."""
     return np.stack([(themes == theme) * Match.THEME + (looks == look) * Match.LOOK for theme, look in tastes])
@@ -302,15 +360,23 @@ class _Shelf:
 
     def __init__(self, items: tuple[Item, ...], rng: np.random.Generator) -> None:
         self.items = items
-        self.themes, self.looks = (np.array([getattr(item, name) for item in items]) for name in ("theme", "look"))
+        self.themes, self.looks, self.timbres, self.motions = (
+            np.array([getattr(item, name) for item in items]) for name in ("theme", "look", "timbre", "motion")
+        )
         self.popularity = rng.lognormal(0, 0.2, len(items)) * [not item.new for item in items]
 
-    def pick(self, match: np.ndarray, shares: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> int:
-        """A free item: first how it matches, then which, by popularity; if no such item is left, any item."""
+    def liking(self, person: Person) -> np.ndarray:
+        """How readily a person meets each item: by popularity, by what is heard and by how it moves, (items,)."""
+        return self.popularity * LIKED ** ((self.timbres == person.timbre) * 1 + (self.motions == person.motion))
+
+    def pick(
+        self, match: np.ndarray, shares: np.ndarray, free: np.ndarray, liking: np.ndarray, rng: np.random.Generator
+    ) -> int:
+        """A free item: first how it matches, then which, by liking; if no such item is left, any item."""
         kind = rng.choice(len(shares), p=shares)
-        weight = self.popularity * free * (match == kind)
+        weight = liking * free * (match == kind)
         if not weight.any():
-            weight = self.popularity * free
+            weight = liking * free
         total = np.cumsum(weight)
         return int(np.searchsorted(total, rng.random() * total[-1], side="right"))
 
@@ -318,7 +384,7 @@ class _Shelf:
 def _life(row: int, person: Person, shelf: _Shelf, rng: np.random.Generator) -> list[Event]:
     """All events of one person: sessions of searching, looking, buying, and opinions some days later."""
     matches = _match(shelf.themes, shelf.looks, person.tastes)
-    best = matches.max(0)
+    best, liking = matches.max(0), shelf.liking(person)
     purchases = 6 + int(rng.poisson(0.4))
     free = np.ones(len(shelf.items), bool)
     events: list[Event] = []
@@ -331,9 +397,9 @@ def _life(row: int, person: Person, shelf: _Shelf, rng: np.random.Generator) -> 
         )
         taste = int(rng.random() < 0.4) if len(person.tastes) > 1 else 0
         for _ in range(basket):
-            item = shelf.pick(matches[taste], BOUGHT, free, rng)
+            item = shelf.pick(matches[taste], BOUGHT, free, liking, rng)
             free[item] = False
-            visit = _visit(row, person, item, matches[taste], shelf, clock, rng)
+            visit = _visit(row, person, item, matches[taste], liking, shelf, clock, rng)
             events += visit
             clock = visit[-1].time + int(rng.integers(30, 400))
             events += _opinion(row, person, item, Match(best[item]), shelf, clock, rng)
@@ -341,7 +407,14 @@ def _life(row: int, person: Person, shelf: _Shelf, rng: np.random.Generator) -> 
 
 
 def _visit(
-    row: int, person: Person, item: int, match: np.ndarray, shelf: _Shelf, clock: int, rng: np.random.Generator
+    row: int,
+    person: Person,
+    item: int,
+    match: np.ndarray,
+    liking: np.ndarray,
+    shelf: _Shelf,
+    clock: int,
+    rng: np.random.Generator,
 ) -> list[Event]:
     """The way to one purchase: perhaps a search, some other items looked at, then view, cart, purchase."""
     events: list[Event] = []
@@ -359,7 +432,7 @@ def _visit(
             step("click", item)
     anything = np.ones(len(shelf.items), bool)
     for _ in range(int(rng.integers(0, 4))):
-        seen = shelf.pick(match, VIEWED, anything, rng)
+        seen = shelf.pick(match, VIEWED, anything, liking, rng)
         step("view", seen)
         if rng.random() < 0.06:
             step("cart", seen)  # and left there

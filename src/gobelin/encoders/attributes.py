@@ -1,19 +1,23 @@
 """One-hot vectors of every attribute column, each recognised for what it holds."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from scipy.sparse import csr_array
 
+from gobelin import parts
 from gobelin.encoders._columns import Column, recognise
-from gobelin.protocols import Content, State
-from gobelin.values import Block
+from gobelin.features.readings import read_through
+from gobelin.protocols import Content, Reader, State
+from gobelin.values import UNREADABLE, Block, Reading
 
 _READ_ELSEWHERE = {"title", "text", "image", "audio", "video"}
+_TOGETHER = 256  # items that readers see at once
 _MOST_CELLS = 200_000  # distinct cells of a column that are looked at
 
 
@@ -29,6 +33,11 @@ class Attributes:
     categorical: columns that are categories whatever they look like (codes, years).
     ignore: columns left out. min_count: items that must share a value. max_values: the most frequent ones of a column.
     bins: quantiles of a number. `describe()` tells what became of each column, and why some were left out.
+
+    read: readers ("picture_facts", "text_facts") whose readings become columns beside the catalogue's own, named by
+    what they were read from: "colour (image) = black". Only readings of at least `confident`, each value alike however
+    sure. What a reader read once it does not read again (`features.readings`); the first time it costs what the
+    reader's docstring says, in this process.
     """
 
     modality: ClassVar[str] = "attributes"
@@ -38,6 +47,8 @@ class Attributes:
     min_count: Annotated[int, Ge(1)] = 2
     max_values: Annotated[int, Ge(1)] = 5_000
     bins: Annotated[int, Ge(2)] = 8
+    read: tuple[str, ...] = ()
+    confident: Annotated[float, Ge(0), Le(1)] = 0.5
     _columns: tuple[Column, ...] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -48,9 +59,9 @@ class Attributes:
     def fit(self, contents: Iterable[Content], rng: np.random.Generator) -> Self:
         cells: dict[str, Counter[str]] = {}
         items = 0
-        for content in contents:
+        for told in self._told(contents):
             items += 1
-            for name, cell in _cells(content):
+            for name, cell in told:
                 seen = cells.setdefault(name, Counter())
                 if cell in seen or len(seen) < _MOST_CELLS:
                     seen[cell] += 1
@@ -80,9 +91,9 @@ class Attributes:
         indices: list[int] = []
         data: list[float] = []
         bounds, reasons = [0], []
-        for content in contents:
+        for told in self._told(contents):
             given = False
-            for name, cell in _cells(content):
+            for name, cell in told:
                 if name not in by_name:
                     continue
                 given = True
@@ -97,6 +108,17 @@ class Attributes:
         )
         values.sort_indices()
         return Block(values, np.diff(values.indptr) > 0, tuple(reasons))
+
+    def _told(self, contents: Iterable[Content]) -> Iterator[list[tuple[str, str]]]:
+        """(column, cell) of each item, the catalogue's columns first; readers see some items at a time."""
+        readers: list[Reader] = [parts.bind("readers", name, {}) for name in self.read]
+        stream = iter(contents)
+        while some := list(islice(stream, _TOGETHER)):
+            cells = [list(_cells(content)) for content in some]
+            for reader in readers:
+                for mine, readings in zip(cells, read_through(reader, some), strict=True):
+                    mine += _read_cells(readings, reader.source, self.confident)
+            yield from cells
 
     def describe(self) -> list[dict[str, Any]]:
         """A row a column: its name, what it was taken for, how many values it gives, the share of items that have it,
@@ -124,6 +146,8 @@ class Attributes:
                 "min_count": self.min_count,
                 "max_values": self.max_values,
                 "bins": self.bins,
+                "read": list(self.read),
+                "confident": self.confident,
             },
             "columns": None if self._columns is None else [asdict(column) for column in self._columns],
         }
@@ -131,8 +155,8 @@ class Attributes:
     @classmethod
     def from_state(cls, state: State) -> Self:
         settings = dict(state["settings"])
-        for name in ("categorical", "ignore"):
-            settings[name] = tuple(settings[name])
+        for name in ("categorical", "ignore", "read"):
+            settings[name] = tuple(settings.get(name, ()))
         encoder = cls(**settings)
         if state["columns"] is not None:
             encoder._columns = tuple(_column(one) for one in state["columns"])
@@ -143,6 +167,16 @@ def _cells(content: Content) -> Iterable[tuple[str, str]]:
     for name, values in content.fields.items():
         if name not in _READ_ELSEWHERE and values and (cell := str(values[0]).strip()):
             yield name, cell
+
+
+def _read_cells(readings: Sequence[Reading], source: str, confident: float) -> Iterator[tuple[str, str]]:
+    """One cell for each attribute: its values joined by "|", as a catalogue lists them."""
+    values: dict[str, list[str]] = {}
+    for one in readings:
+        if one.attribute != UNREADABLE and one.confidence >= confident:
+            values.setdefault(one.attribute, []).append(one.value.replace("|", "/"))
+    for attribute, cell in values.items():
+        yield f"{attribute} ({source})", "|".join(cell)
 
 
 def _column(plain: Mapping[str, Any]) -> Column:

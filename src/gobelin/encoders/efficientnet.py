@@ -1,7 +1,7 @@
 """Picture vectors by EfficientNet-Lite0."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -10,7 +10,9 @@ import numpy as np
 from annotated_types import Ge
 from PIL import Image
 
-from gobelin.encoders import _lite0
+from gobelin.arrays import Array, Float32
+from gobelin.encoders import _imagenet, _lite0
+from gobelin.encoders.sentence import Sentence
 from gobelin.media.augment.views import PICTURES, picture_views, told
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import Frame, open_picture, square
@@ -42,6 +44,7 @@ class Efficientnet:
 
     modality: ClassVar[str] = "image"
     dim: ClassVar[int] = _lite0.DIM
+    bridges_to: ClassVar[str] = Sentence.space
 
     frame: Frame = "squeeze"
     max_megapixels: Annotated[int, Ge(1)] = 100
@@ -82,6 +85,21 @@ class Efficientnet:
                 rows = self._add(values, rows, inputs)
         return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
 
+    def scores(self, pieces: Sequence[Path]) -> Block:
+        """(n, 1000) ImageNet's probability of each class of `classes`; rows sum to one; absent as in `encode`."""
+        block = self.encode(pieces)
+        return replace(block, values=np.where(block.present[:, None], probabilities(block.values), np.float32(0)))
+
+    def classes(self) -> tuple[str, ...]:
+        """A short English name of each class, in the order of `scores`."""
+        return _imagenet.names()
+
+    def bridge(self, vectors: Float32[Array, "rows dim"]) -> Float32[Array, "rows joint"]:
+        """As `conse` places pictures among sentences, from vectors that are there already."""
+        from gobelin.encoders.conse import points
+
+        return points(vectors)
+
     def _add(self, values: np.ndarray, rows: list[int], inputs: np.ndarray) -> list[int]:
         """Adds each view's part to the vector of its picture; the next batch begins with no row."""
         np.add.at(values, rows, self._run((inputs[: len(rows)] - 127) / 128) / np.float32(1 + self.views))
@@ -91,6 +109,14 @@ class Efficientnet:
         if self._session is None:
             self._session = _open_session()
         return self._session.run(["vectors"], {"pictures": inputs})[0]
+
+
+def probabilities(vectors: Float32[Array, "pictures dim"]) -> Float32[Array, "pictures classes"]:
+    """The network's own last layer over vectors of `encode` (or a mean of them): softmax over ImageNet's classes."""
+    weights, bias = _lite0.classifier()
+    logits = np.asarray(vectors, dtype=np.float32) @ weights.T + bias
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _itself(picture: Image.Image) -> Image.Image:

@@ -29,6 +29,7 @@ class Sentence:
 
     modality: ClassVar[str] = "text"
     dim: ClassVar[int] = 512
+    space: ClassVar[str] = "sentence-use3"
 
     fields: tuple[str, ...] = ("title", "categories", "text")
     max_characters: Annotated[int, Ge(1)] = 1000

@@ -10,6 +10,8 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from gobelin.arrays import Array, Float32
+from gobelin.media.grammar import PartOfSpeech, words_that_are
+from gobelin.media.stop_words import Language, stop_words
 from gobelin.media.text import compose, words
 from gobelin.protocols import Content, State
 from gobelin.values import Block
@@ -22,12 +24,16 @@ class Words:
     A word weighs (1 + ln tf) (1 + ln((1 + n) / (1 + df))): tf, how often the item says it; df, how many of the n
     items fitted on hold it.
 
-    All languages of an item are one document. There is no list of stop words: one would be needed for each language,
-    and the inverse document frequency already makes a word that every item holds weigh least.
+    All languages of an item are one document. By default no word is a stop word: the inverse document frequency
+    already makes a word that every item holds weigh least.
 
     fields: what is read. min_df: items that must hold a word (at most the number of items fitted on).
     max_features: the most frequent words kept. max_characters: of each composed text.
+    stop_words: True leaves out the function words of English and Chinese (`media.stop_words`), a tuple those of its
+    languages. parts_of_speech: where given, only such words are kept (`media.grammar`: Chinese with jieba, English with
+    the extra `language`, no other language; titles without sentences are tagged less surely than prose).
     Relations: `sentence` also knows that two different words mean the same.
+    Raises MissingExtra where parts of speech are asked for and English text meets no tagger.
     """
 
     modality: ClassVar[str] = "text"
@@ -36,6 +42,8 @@ class Words:
     min_df: Annotated[int, Ge(1)] = 2
     max_features: Annotated[int, Ge(1)] = 30_000
     max_characters: Annotated[int, Ge(1)] = 10_000
+    stop_words: bool | tuple[Language, ...] = False
+    parts_of_speech: tuple[PartOfSpeech, ...] = ()
     _vocabulary: tuple[str, ...] | None = field(default=None, init=False, repr=False)
     _idf: Float32[Array, " words"] | None = field(default=None, init=False, repr=False)
 
@@ -50,7 +58,7 @@ class Words:
 
     def fit(self, contents: Iterable[Content], rng: np.random.Generator) -> Self:
         # CountVectorizer keeps the most frequent words of a corpus in one streamed pass over it
-        counter = CountVectorizer(analyzer=words, dtype=np.float32)
+        counter = CountVectorizer(analyzer=self._words, dtype=np.float32)
         try:
             counts = counter.fit_transform(self._documents(contents))
         except ValueError:  # no document holds a word
@@ -73,7 +81,7 @@ class Words:
             values = csr_array((len(documents), len(self._vocabulary)), dtype=np.float32)
         else:
             columns = {word: column for column, word in enumerate(self._vocabulary)}
-            weigher = TfidfVectorizer(analyzer=words, vocabulary=columns, sublinear_tf=True, dtype=np.float32)
+            weigher = TfidfVectorizer(analyzer=self._words, vocabulary=columns, sublinear_tf=True, dtype=np.float32)
             weigher.idf_ = self._idf
             values = csr_array(weigher.transform(documents))
         present = np.diff(values.indptr) > 0
@@ -89,22 +97,34 @@ class Words:
             "min_df": self.min_df,
             "max_features": self.max_features,
             "max_characters": self.max_characters,
+            "stop_words": self.stop_words if isinstance(self.stop_words, bool) else list(self.stop_words),
+            "parts_of_speech": list(self.parts_of_speech),
             "vocabulary": None if self._vocabulary is None else list(self._vocabulary),
             "idf": self._idf,
         }
 
     @classmethod
     def from_state(cls, state: State) -> Self:
+        stop = state.get("stop_words", False)  # older runs do not say
         encoder = cls(
             fields=tuple(state["fields"]),
             min_df=state["min_df"],
             max_features=state["max_features"],
             max_characters=state["max_characters"],
+            stop_words=stop if isinstance(stop, bool) else tuple(stop),
+            parts_of_speech=tuple(state.get("parts_of_speech", ())),
         )
         if state["vocabulary"] is not None:
             encoder._vocabulary = tuple(state["vocabulary"])
             encoder._idf = np.asarray(state["idf"], dtype=np.float32)
         return encoder
+
+    def _words(self, document: str) -> list[str]:
+        found = words_that_are(document, self.parts_of_speech) if self.parts_of_speech else words(document)
+        if self.stop_words is False:
+            return found
+        left_out = stop_words() if self.stop_words is True else stop_words(self.stop_words)
+        return [word for word in found if word not in left_out]
 
     def _documents(self, contents: Iterable[Content]) -> Iterable[str]:
         return ("\n".join(compose(content, self.fields, self.max_characters)) for content in contents)

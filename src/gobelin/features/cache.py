@@ -15,9 +15,11 @@ Small ones are merged when the folder is opened.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -42,10 +44,22 @@ def default_folder() -> Path:
     return Path(told).expanduser() if told else Path.home() / ".cache" / "gobelin"
 
 
+LARGEST = 4 << 30
+"""Bytes of a file above which it is not even read: no encoder takes so much."""
+
+
 def key_of(fingerprint: str, content: str | Path) -> bytes:
-    """16 bytes that name one vector. A path is read whole (in pieces), a text as UTF-8. Raises OSError."""
+    """16 bytes that name one vector. A path is read whole (in pieces), a text as UTF-8.
+
+    Raises OSError, also where the path is a pipe or a device, which may never end, and EFBIG for more than LARGEST.
+    """
     seed = hashlib.blake2b(fingerprint.encode(), digest_size=KEY).digest()
     if isinstance(content, Path):
+        found = content.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "no regular file", str(content))
+        if found.st_size > LARGEST:
+            raise OSError(errno.EFBIG, "too large to be read", str(content))
         with content.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(key=seed, digest_size=KEY)).digest()
     return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), key=seed, digest_size=KEY).digest()

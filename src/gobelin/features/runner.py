@@ -1,5 +1,6 @@
 """Streams a catalogue's content through encoders into a FeatureTable, and tells what was encoded, cached and absent."""
 
+import errno
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,8 @@ from gobelin.values import Block, Features, FeatureTable, Vocabulary
 BATCH = 32  # pieces that travel together
 _CHUNK = 1024  # items whose keys are looked up together, and rows that are pooled together
 _MAPPED = 256 << 20  # bytes from which a table lies in a mapped file
-_PASSING = {"missing", "unreadable", "too large", "crashed"}  # not a property of the bytes: asked again next time
+# Not a property of the bytes: asked again next time.
+_PASSING = {"missing", "unreadable", "too large", "crashed", "took too long"}
 NOT_GIVEN = "not given"
 
 
@@ -229,8 +231,8 @@ class _Scan:
                 except (FileNotFoundError, NotADirectoryError):
                     why = "missing"
                     continue
-                except OSError:
-                    why = "unreadable"
+                except OSError as wrong:
+                    why = "too large" if wrong.errno == errno.EFBIG else "unreadable"
                     continue
                 pieces.append(piece)
                 rows.append(row)

@@ -1,39 +1,70 @@
-"""A wish in words, a picture or attributes as vectors: what a visitor asks for, in the senses that can read it."""
+"""A wish in words, a picture, a sound or attributes: vectors in the senses that read it, points in joint spaces."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gobelin import parts
 from gobelin.arrays import Array, Float32
-from gobelin.errors import UserError
-from gobelin.protocols import Content, Encoder, Learned
-from gobelin.values import Block
+from gobelin.errors import MissingExtra, UserError
+from gobelin.protocols import Bridges, Content, Encoder, Joint, Learned
+from gobelin.values import Block, Wish
 
 
-def wish_vectors(
+def wish_of(
     encoders: Mapping[str, Encoder | Learned],
     *,
     text: str | None = None,
     image: Path | None = None,
+    audio: Path | None = None,
     attributes: Mapping[str, str] | None = None,
-) -> dict[str, Float32[Array, " dim"]]:
-    """{sense: vector} for every encoder that reads anything of the wish; `values.Wish` takes it.
+    spaces: Set[str] = frozenset(),
+) -> Wish:
+    """The wish as every encoder that reads anything of it has it, and its points in the joint spaces.
 
-    Learned encoders must be fitted. Raises UserError where the picture cannot be read, or where no sense reads the
-    wish at all.
+    spaces: those that items can be found in. Where no encoder of the run brings a text, a picture or a sound into
+    one of them, a part of that space with its defaults does (`sentence`, `conse` ...).
+    Learned encoders must be fitted. Raises UserError where a file cannot be read, or where nothing reads the wish.
     """
-    content = _content(text, image, attributes)
-    found = {name: vector for name, one in encoders.items() if (vector := encode_wish(name, one, content)) is not None}
-    if not found:
-        asked = [name for name, given in (("text", text), ("picture", image), ("attributes", attributes)) if given]
+    content = _content(text, image, audio, attributes)
+    read = {name: encode_wish(name, encoder, content) for name, encoder in encoders.items()}
+    vectors = {name: vector for name, vector in read.items() if vector is not None}
+    points: dict[str, dict[str, Float32[Array, " dim"]]] = {}
+    for name, vector in vectors.items():
+        encoder: Any = encoders[name]
+        if isinstance(encoder, Joint):
+            points.setdefault(encoder.space, {}).setdefault(encoders[name].modality, vector)
+    for name, vector in vectors.items():
+        encoder, modality = encoders[name], encoders[name].modality
+        if isinstance(encoder, Bridges) and modality not in points.get(encoder.bridges_to, {}):
+            points.setdefault(encoder.bridges_to, {})[modality] = encoder.bridge(vector[None, :])[0]
+    told = {name for name, given in (("text", text), ("image", image), ("audio", audio)) if given}
+    for space in sorted(spaces):
+        for modality in sorted(told - set(points.get(space, {}))):
+            if (point := _into(space, modality, content)) is not None:
+                points.setdefault(space, {})[modality] = point
+    if not vectors and not any(space in spaces for space in points):
+        asked = [name for name, given in zip(_ASKED, (text, image, audio, attributes), strict=True) if given]
         raise UserError(
             f"No sense of this run can read the {' or '.join(asked) or 'empty wish'}.",
             "a wish in one of the senses " + (", ".join(encoders) or "(none)") + ", in words or values they know.",
             "ask with a sense that the run has, or run again with a recipe that has one for it.",
         )
-    return found
+    return Wish(vectors, points)
+
+
+def _into(space: str, modality: str, content: Content) -> Float32[Array, " dim"] | None:
+    """By the first part of that space and modality; None where there is none, or its extra is not installed."""
+    for part in parts.named("encoders"):
+        kind = part.load()
+        if getattr(kind, "space", None) == space and getattr(kind, "modality", None) == modality:
+            try:
+                return encode_wish(part.name, parts.bind("encoders", part.name, {}), content)
+            except MissingExtra:
+                continue
+    return None
 
 
 def encode_wish(name: str, encoder: Encoder | Learned, content: Content) -> Float32[Array, " dim"] | None:
@@ -52,19 +83,28 @@ def encode_wish(name: str, encoder: Encoder | Learned, content: Content) -> Floa
         reason = next((reason for reason in block.reasons if reason), "empty")
         raise UserError(
             f"{pieces[0]} cannot be used by {name!r}: {reason}.",
-            "a picture file (JPEG, PNG, WebP, GIF ...)" if encoder.modality == "image" else "content that it reads.",
+            _READABLE.get(encoder.modality, "content that it reads."),
             "open the file to see whether it is whole, or ask in words.",
         )
     rows = [_dense(block, row) for row in np.flatnonzero(block.present).tolist()]
     return np.asarray(np.mean(rows, axis=0), dtype=np.float32)
 
 
-def _content(text: str | None, image: Path | None, attributes: Mapping[str, str] | None) -> Content:
+_ASKED = ("text", "picture", "sound", "attributes")
+_READABLE = {
+    "image": "a picture file (JPEG, PNG, WebP, GIF ...).",
+    "audio": "a sound file (WAV, FLAC, OGG, MP3 ...).",
+}
+
+
+def _content(text: str | None, image: Path | None, audio: Path | None, attributes: Mapping[str, str] | None) -> Content:
     fields: dict[str, Any] = {name: (value,) for name, value in (attributes or {}).items() if value.strip()}
     if text is not None and text.strip():
         fields["title"] = (text,)
     if image is not None:
         fields["image"] = (Path(image),)
+    if audio is not None:
+        fields["audio"] = (Path(audio),)
     return Content("a wish", fields)
 
 

@@ -1,47 +1,17 @@
 """Foreign text to plain text, to one composed text for each language of an item, and to words."""
 
 import functools
-import html
 import re
-import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gobelin.data.markup import plain as plain
 from gobelin.protocols import Content
 
-_UNSAID = [  # what a page holds and does not say: where it begins, where it ends
-    (re.compile("<!--"), re.compile("-->")),
-    (re.compile(r"<script\b", re.IGNORECASE), re.compile(r"</script\s*>", re.IGNORECASE)),
-    (re.compile(r"<style\b", re.IGNORECASE), re.compile(r"</style\s*>", re.IGNORECASE)),
-]
-_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,2000}>")  # "a < b" and "<3" are no tags
-_SPACE = re.compile(r"\s+")
 _RUN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _ENDS = tuple(".!?…。！？;；:：")
-
-
-def plain(text: str) -> str:
-    """The text without markup: tags and entities resolved, control characters gone, NFC, single spaces."""
-    if "<" in text or "&" in text:
-        # twice: shop exports often escape their tags ("&lt;br&gt;")
-        for _ in range(2):
-            for begins, ends in _UNSAID:
-                text = _without(text, begins, ends)
-            text = html.unescape(_TAG.sub(" ", text))
-    text = unicodedata.normalize("NFC", text)
-    text = "".join(c if c.isprintable() or c.isspace() else " " for c in text)
-    return _SPACE.sub(" ", text).strip()
-
-
-def _without(text: str, begins: re.Pattern[str], ends: re.Pattern[str]) -> str:
-    """The text without what stands between the two. One pass: a search for an end that never comes is made once."""
-    kept, place = [], 0
-    while (begin := begins.search(text, place)) and (end := ends.search(text, begin.end())):
-        kept += [text[place : begin.start()], " "]
-        place = end.end()
-    return "".join([*kept, text[place:]])
 
 
 def cut(text: str, longest: int) -> str:
@@ -91,13 +61,24 @@ def words(text: str) -> list[str]:
     segmented with jieba, also where letters stand among them ("白色T恤": 白色, t恤).
     """
     found: list[str] = []
-    for run in _RUN.findall(text):
-        found += [word.lower() for word in _segmenter().lcut(run)] if _HAN.search(run) else [run.lower()]
+    for match in runs(text):
+        run = match.group()
+        found += [word.lower() for word in segmenter().lcut(run)] if is_chinese(run) else [run.lower()]
     return found
 
 
+def runs(text: str) -> Iterator[re.Match[str]]:
+    """Runs of letters and digits, with apostrophes inside, as they stand in the text."""
+    return _RUN.finditer(text)
+
+
+def is_chinese(run: str) -> bool:
+    """Whether a run holds a Chinese character."""
+    return _HAN.search(run) is not None
+
+
 @functools.cache
-def _segmenter() -> Any:
+def segmenter() -> Any:
     """jieba with its own dictionary, loaded on the first Chinese text (about a second).
 
     Its `initialize` keeps a cache file in the shared temporary folder, where anyone may leave one for us to read,

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from gobelin.arrays import Array, Bool, Float32, Float64, Int64
+from gobelin.features.filling import Fill, filled
 from gobelin.models._kernel import kernel
-from gobelin.models._loom import filled, nearest_in_log
 from gobelin.values import Features, Train, Vocabulary
 
 Rows = Int64[Array, "_"]
@@ -32,7 +32,7 @@ class Terms:
     history_power: float
     head: float
     log_blend: float
-    fill: int
+    fill: Fill
     cold_shares: Mapping[str, float]
     cold_tau: float
     cold_ridge: float
@@ -67,12 +67,12 @@ class Scalers:
         parts = {name: one.take(solved) for name, one in train.table.features.items()}
         centres = {name: part.mean() for name, part in parts.items() if not part.sparse}
         lent = {}
-        for name in terms.senses:
-            part = parts[name]
-            if terms.fill and not part.present.all():
-                near = nearest_in_log(x.astype(np.float32), counts.astype(np.float32), terms.fill, part.present)
-                unit = part.unit(centres.get(name))
-                lent[name] = filled(unit, part, near)[0] - unit
+        if terms.fill != "mask" and any(not parts[name].present.all() for name in terms.senses):
+            units = {name: part.unit(centres.get(name)) for name, part in parts.items()}
+            holds = {name: part.present for name, part in parts.items()}
+            for name in terms.senses:
+                if not holds[name].all():
+                    lent[name] = filled(terms.fill, name, units, holds, x.astype(np.float32))[0] - units[name]
         return cls(people * factor, factor, counts, centres, lent)
 
     def carried(self, before: "Ground", train: Train, solved: Rows) -> "Scalers":

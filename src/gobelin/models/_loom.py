@@ -8,9 +8,10 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from gobelin.arrays import Array, Bool, Float32, Int64, ItemSquare
+from gobelin.features.filling import Fill, filled
 from gobelin.models._kernel import kernel
 from gobelin.models._linear import inverse
-from gobelin.values import Features, Train
+from gobelin.values import Train
 
 AT_ONCE = 256  # rows or columns of a square: what a core's cache holds
 KEPT_BYTES = 600 * 2**20  # of kernels, grams and inverses kept for the next setting; beyond it the oldest go
@@ -24,7 +25,7 @@ class Loom:
         self.x: csr_array = train.matrix()[:, rows]
         self.counts = np.bincount(self.x.indices, minlength=len(rows)).astype(np.float32)
         self._kept: OrderedDict[tuple[object, ...], np.ndarray] = OrderedDict()
-        self._holds: dict[tuple[str, int], Bool[Array, " solved"]] = {}  # who has a sense, once it was compared
+        self._holds: dict[tuple[str, Fill], Bool[Array, " solved"]] = {}  # who has a sense, once it was compared
 
     def gram(self, user_power: float, item_power: float) -> ItemSquare:
         """D_i^-p X' D_u^-b X D_i^-p, rescaled to the trace of X'X; b, p = 0 give X'X. Belongs to the loom: copy it."""
@@ -43,13 +44,13 @@ class Loom:
             gram *= np.float32(trace / total)
         return gram
 
-    def kernel(self, sense: str, tau: float, fill: int) -> ItemSquare:
+    def kernel(self, sense: str, tau: float, fill: Fill) -> ItemSquare:
         """Similarity of items by one sense, zero where either lacks it. Belongs to the loom: copy it.
 
-        fill: an item that lacks the sense takes the mean of its `fill` nearest neighbours in the log that have it.
+        fill: what an item that lacks the sense gets (`features.filling`).
         """
 
-        fill = fill if self.lacks(sense) else 0  # where nobody lacks it, filling is the same as not filling
+        fill = fill if self.lacks(sense) else "mask"  # where nobody lacks it, filling is the same as not filling
 
         def made() -> ItemSquare:
             cosine = self._cosine(sense, fill)
@@ -70,10 +71,17 @@ class Loom:
         item_power: float,
         regularisation: float,
         senses: Mapping[str, tuple[float, float]],
-        fill: int,
+        fill: Fill,
     ) -> ItemSquare:
         """P = (gram + sum a K + l I)^-1; senses: name -> (a, tau). Belongs to the loom."""
-        key = ("inverse", user_power, item_power, regularisation, tuple(sorted(senses.items())), fill if senses else 0)
+        key = (
+            "inverse",
+            user_power,
+            item_power,
+            regularisation,
+            tuple(sorted(senses.items())),
+            fill if senses else "mask",
+        )
 
         def made() -> ItemSquare:
             total = self.gram(user_power, item_power).copy()
@@ -86,20 +94,23 @@ class Loom:
 
         return self._keep(key, made)
 
-    def _cosine(self, sense: str, fill: int) -> ItemSquare:
+    def _cosine(self, sense: str, fill: Fill) -> ItemSquare:
         def made() -> ItemSquare:
-            unit, self._holds[sense, fill] = self._sense(sense, fill)
+            if fill == "mask":
+                unit, holds = self._side(sense)
+            else:
+                sides = {name: self._side(name) for name in self.train.table}
+                units: dict[str, Any] = {name: side[0] for name, side in sides.items()}
+                present = {name: side[1] for name, side in sides.items()}
+                unit, holds = filled(fill, sense, units, present, self.x)
+            self._holds[sense, fill] = holds
             return cosines(unit)
 
         return self._keep(("cosine", sense, fill), made)
 
-    def _sense(self, sense: str, fill: int) -> tuple[Float32[Array, "solved dim"] | csr_array, Bool[Array, " solved"]]:
-        features = self.train.table[sense]
-        part = features.take(self.rows)
-        unit = part.unit(None if part.sparse else part.mean())
-        if not fill or part.present.all():
-            return unit, part.present
-        return filled(unit, part, nearest_in_log(self.x, self.counts, fill, part.present))
+    def _side(self, sense: str) -> tuple[Float32[Array, "solved dim"] | csr_array, Bool[Array, " solved"]]:
+        part = self.train.table[sense].take(self.rows)
+        return part.unit(None if part.sparse else part.mean()), part.present
 
     def _keep(self, key: tuple[object, ...], make: Callable[[], ItemSquare]) -> ItemSquare:
         if key in self._kept:
@@ -121,42 +132,3 @@ def cosines(unit: Any) -> ItemSquare:
     for start in range(0, len(out), AT_ONCE):
         out[:, start : start + AT_ONCE] = unit @ unit[start : start + AT_ONCE].T.toarray()
     return out
-
-
-def nearest_in_log(x: csr_array, counts: Float32[Array, " solved"], k: int, among: Bool[Array, " solved"]) -> csr_array:
-    """(solved, solved): each item's k nearest by cosine in the log among the marked ones; weights sum to 1."""
-    norm = diags_array((1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32))
-    overlap = csr_array((norm @ (x.T @ x) @ norm).tocsr() @ diags_array(among.astype(np.float32)))
-    overlap.eliminate_zeros()
-    return nearest_rows(overlap, k)
-
-
-def nearest_rows(matrix: csr_array, k: int) -> csr_array:
-    """Each row's k largest entries (ties: the smaller column first), scaled to sum to 1."""
-    order = np.lexsort((matrix.indices, -matrix.data, np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))))
-    lengths = np.diff(matrix.indptr)
-    place = np.arange(len(order)) - np.repeat(matrix.indptr[:-1], lengths)
-    kept = order[place < k]
-    rows = np.repeat(np.arange(matrix.shape[0]), np.minimum(lengths, k))
-    values = matrix.data[kept]
-    total = np.bincount(rows, values, minlength=matrix.shape[0])
-    shares = (values / total[rows]).astype(np.float32)
-    return csr_array((shares, (rows, matrix.indices[kept])), shape=matrix.shape)
-
-
-def filled(
-    unit: Float32[Array, "rows dim"] | csr_array, part: Features, neighbours: csr_array
-) -> tuple[Float32[Array, "rows dim"] | csr_array, Bool[Array, " rows"]]:
-    """Unit features in which absent rows are the neighbours' mean (unit again), and which rows hold anything now."""
-    mean: Any = neighbours @ unit
-    lacking = ~part.present
-    if isinstance(unit, csr_array):
-        mean = csr_array(diags_array(lacking.astype(np.float32)) @ mean)
-        norm = np.sqrt(np.asarray(mean.multiply(mean).sum(axis=1)).ravel())
-        scaled = csr_array(diags_array((1 / np.maximum(norm, 1e-12)).astype(np.float32)) @ mean)
-        return csr_array(unit + scaled), part.present | (norm > 0)
-    norm = np.sqrt(np.einsum("ij,ij->i", mean, mean))
-    found = lacking & (norm > 1e-6)
-    out = unit.copy()
-    out[found] = (mean[found] / norm[found, None]).astype(np.float32)
-    return out, part.present | found

@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Float64, Int32, Int64, ItemSquare, Scores
+from gobelin.features.filling import Fill
 from gobelin.models._change import changed
 from gobelin.models._exact import Exact, thinned
 from gobelin.models._fitted import remade, state_of
@@ -51,7 +52,7 @@ class Weave:
     item_power: p, X is taken as X D^-p with D the events of each item. history_power: h, an item of the history
     speaks with D^-h. head: output scale D^head, what popular items get for being popular.
     log_blend: how much of the log-only matrix of the same settings is added; it carries items that content does not
-    reach. fill: an item lacking a sense gets the mean of that many neighbours in the log (0: its row is left out).
+    reach. fill: what an item lacking a sense gets, from its like in the log and the other senses (`features.filling`).
     most_items: the closed form is solved for at most so many items, the most frequent; the rest go the way of new
     items. cold_*: of the kernel ridge regression by which an item's column of the log-only matrix (and its row) follows
     from content; cold_self: how much the resembled item itself counts there; cold_head: as `head`, for that matrix;
@@ -72,7 +73,7 @@ class Weave:
         default_factory=lambda: dict[str, float]()
     )
     log_blend: Annotated[float, Ge(0), Grid(0, 0.2, 0.4, 0.8, 1.6)] = 0.0
-    fill: Annotated[int, Ge(0), Grid(0, 10)] = 10
+    fill: Annotated[Fill, Grid("mask", "propagation")] = "propagation"
     least_events: Annotated[int, Ge(1), Grid(1, 2, 3, 5)] = 1
     most_items: Annotated[int, Gt(0)] = 12_000
     cold_tau: Annotated[float, Ge(0), Grid(0.2, 0.3, 0.5, 1, 2, 0, stage="cold")] = 0.5
@@ -123,7 +124,7 @@ class Weave:
     def _closed(self, loom: Loom, senses: Mapping[str, tuple[float, float]], head: float) -> ItemSquare:
         b = weights(loom.inverse(self.user_power, self.item_power, self.regularisation, senses, self.fill))
         if self.log_blend and senses:
-            alone = weights(loom.inverse(self.user_power, self.item_power, self.regularisation, {}, 0))
+            alone = weights(loom.inverse(self.user_power, self.item_power, self.regularisation, {}, "mask"))
             b += np.float32(self.log_blend) * alone
         popular = np.maximum(loom.counts, 1)
         if self.history_power:
@@ -254,10 +255,10 @@ class Weave:
         said["weight"] = active
         said["tau"] = {s: t for s, t in dict(said.get("tau", {})).items() if s in active}
         if not active:
-            said["log_blend"] = said["fill"] = 0
+            said["log_blend"], said["fill"] = 0, "mask"
         warm = ~train.cold
         if all(train.table[s].present[warm].all() for s in active):
-            said["fill"] = 0
+            said["fill"] = "mask"
         if not train.cold.any() and train.counts().min(initial=1) >= said.get("least_events", 1):
             said = {name: value for name, value in said.items() if not name.startswith("cold_")}
         return said

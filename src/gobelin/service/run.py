@@ -14,13 +14,15 @@ from scipy.sparse import csr_array
 from gobelin import ranking, store
 from gobelin.arrays import Array, Bool, Float32, Int32
 from gobelin.errors import UserError
-from gobelin.features.wish import wish_vectors
+from gobelin.features.likeness import Shared, shared
 from gobelin.protocols import ItemSimilarities
-from gobelin.service import wishes
+from gobelin.service import searching, wishes
+from gobelin.service.attributes import ItemAttributes, attributes, catalogue_of
+from gobelin.service.filling import Filling
 from gobelin.service.interests import Traits, interests
 from gobelin.service.served import Served, load_model
 from gobelin.service.why import Explanation, because, explain
-from gobelin.values import Histories, Queries, Ranked, Wish
+from gobelin.values import Histories, Queries, Ranked
 from gobelin.values.vocabulary import tie_hash
 
 USERS_AT_ONCE = 1_000
@@ -29,7 +31,7 @@ ITEMS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, opened: `report` (the numbers), `recommend`, `similar`. The model is read when first asked."""
+    """A run folder, opened: `report`, `recommend`, `search`, `similar` ... The model is read when first asked."""
 
     folder: Path
 
@@ -56,6 +58,7 @@ class Run:
         history: Sequence[str] | None = None,
         text: str | None = None,
         image: str | Path | None = None,
+        audio: str | Path | None = None,
         attributes: Mapping[str, str] | None = None,
         k: int = 10,
         candidates: Sequence[str] | None = None,
@@ -64,17 +67,37 @@ class Run:
     ) -> pd.DataFrame:
         """The best k items, best first, as rank, item_id, title, score.
 
-        user: someone of the log; history: item ids, oldest first, of a visitor; text, image, attributes: a wish, alone
-        or beside a history. candidates: only these items; include_seen: also what the history already likes;
-        at: the moment of asking (Unix seconds). An empty history without a wish gets the popular items.
+        user: someone of the log; history: item ids, oldest first, of a visitor; text, image, audio, attributes: a wish,
+        alone or beside a history, which speaks to every sense that reads it or shares a joint space with it.
+        candidates: only these items; include_seen: also what the history already likes; at: the moment of asking
+        (Unix seconds). An empty history without a wish gets the popular items.
         """
-        wish = self._wish(text, image, attributes)
+        wish = searching.wish(self.served, self._joint, text=text, image=image, audio=audio, attributes=attributes)
         if user is None and history is None and wish is None:
             raise UserError("Nothing was asked.", "a user, a history or a wish.", "e.g. --user ID or --text WORDS.")
         queries = self._query(user, history, at)
         queries = Queries(queries.users, queries.histories, queries.now, wish)
         ranked = self._rank(queries, k, self._candidates(candidates), include_seen)
         return self._frame(ranked)
+
+    def search(
+        self,
+        *,
+        text: str | None = None,
+        image: str | Path | None = None,
+        audio: str | Path | None = None,
+        k: int = 10,
+        by: str | None = None,
+    ) -> pd.DataFrame:
+        """The k items nearest to a sentence (English, Chinese ...), a picture or a sound, whatever anyone did.
+
+        Across senses: a sentence finds items by their texts and by their pictures. by: one sense or modality alone.
+        Columns: rank, item_id, title, score, and "by SENSE" for each sense compared: see `features.likeness`.
+        """
+        wish = searching.wish(self.served, self._joint, text=text, image=image, audio=audio)
+        if wish is None:
+            raise UserError("Nothing was asked.", "a text, a picture or a sound.", "e.g. --text WORDS.")
+        return searching.search(self.served, self._joint, wish, k=k, by=by, ties=self._ties)
 
     def recommend_many(
         self,
@@ -184,6 +207,20 @@ class Run:
         """What someone is interested in, strongest first, with evidence: see `service.interests`."""
         return interests(self.served, self._traits, self._query(user, history, at).histories, k)
 
+    def attributes(self, item: str) -> ItemAttributes:
+        """All that can be said of an item: the catalogue's columns, what readers find in its texts, pictures and other
+        media, and values that the catalogue lacks, predicted from its senses: see `service.attributes`."""
+        return attributes(self.served, self._filling, self._catalogue, self.served.items.row(item))
+
+    @cached_property
+    def _filling(self) -> Filling:
+        """Learns from the catalogue when first asked, once for every column."""
+        return Filling(self.served)
+
+    @cached_property
+    def _catalogue(self) -> Any:
+        return catalogue_of(self.served)
+
     @cached_property
     def _traits(self) -> Traits:
         """What interests are told by: the same for everyone who asks."""
@@ -215,7 +252,7 @@ class Run:
             raise UserError(f"k is {k}.", "1 or more.", "ask for at least one item.")
         n = len(s.items) if candidates is None else len(candidates)
         mask = None if include_seen else _seen(queries.histories, len(s.items))
-        model: Any = s.model if queries.wish is None else wishes.Wishing(s.model, s.table)
+        model: Any = s.model if queries.wish is None else wishes.Wishing(s.model, s.table, self._joint)
         return ranking.top(
             model, queries, min(k, max(n, 1)), ties=self._ties, candidates=candidates, mask=mask, prior=self._prior
         )
@@ -228,14 +265,6 @@ class Run:
             raise UserError("No candidate was given.", "at least one item id.", "leave --candidates out for all items.")
         return rows
 
-    def _wish(self, text: str | None, image: str | Path | None, attributes: Mapping[str, str] | None) -> Wish | None:
-        if text is None and image is None and not attributes:
-            return None
-        picture = None if image is None else Path(image)
-        vectors = wish_vectors(self.served.encoders, text=text, image=picture, attributes=attributes)
-        as_stored = self.served.standardisers
-        return Wish({s: as_stored[s].vector(v) if s in as_stored else v for s, v in vectors.items()})
-
     def _frame(self, ranked: Ranked) -> pd.DataFrame:
         s = self.served
         rows = [int(i) for i in ranked.items[0] if i >= 0]
@@ -247,6 +276,12 @@ class Run:
                 "score": ranked.scores[0, : len(rows)],
             }
         )
+
+    @cached_property
+    def _joint(self) -> Shared:
+        """The senses in joint spaces, as encoded (not standardised); pictures are led there once, by the first wish."""
+        s = self.served
+        return shared(s.table.only(*(sense for sense in s.table if sense not in s.standardisers)), s.encoders)
 
     @cached_property
     def _ties(self) -> Any:

@@ -47,6 +47,7 @@ class Served:
     now: int | None
     seed: int
     standardisers: Mapping[str, Standardiser] = field(default_factory=dict)
+    root: Path | None = None  # the data set's folder when the model was made: where media paths start
 
     @cached_property
     def train(self) -> Train:
@@ -103,6 +104,7 @@ def save_model(
         "encoders": encoders,
         "now": train.now,
         "seed": seed,
+        "root": None if catalogue.root is None else str(catalogue.root.absolute()),
     }
     store.write_json(folder / "about.json", about)
 
@@ -154,6 +156,7 @@ def load_model(run: Path) -> Served:
         now=about["now"],
         seed=about["seed"],
         standardisers=standardisers,
+        root=Path(about["root"]) if about.get("root") else None,
     )
 
 

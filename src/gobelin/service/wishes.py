@@ -5,21 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.arrays import Array, Int32, Scores
+from gobelin.features.likeness import Shared, likeness
 from gobelin.protocols import Recommender
-from gobelin.values import Features, FeatureTable, Queries
+from gobelin.values import FeatureTable, Queries
 
 
 @dataclass(frozen=True)
 class Wishing:
     """A recommender and a wish: each one's scores brought to unit largest size, then added.
 
-    A visitor without a history is answered by the wish alone. Similarity is the mean cosine over the wish's senses,
-    of features centred by the catalogue's mean; an item that lacks a sense counts zero there.
+    A visitor without a history is answered by the wish alone. How near an item is to the wish: `features.likeness`.
     """
 
     model: Recommender
     table: FeatureTable
+    joint: Shared
 
     def fit(self, *_: Any) -> Any:
         raise TypeError("a wish is not fitted")
@@ -35,20 +36,10 @@ class Wishing:
         scores = _unit_size(self.model.score(without, candidates))
         if queries.wish is None:
             return scores
-        wanted = np.zeros(scores.shape[1], dtype=np.float32)
-        for sense, vector in queries.wish.vectors.items():
-            wanted += _cosine(self.table[sense], vector, candidates)
+        wanted = likeness(self.table, self.joint, queries.wish).scores
+        if candidates is not None:
+            wanted = wanted[candidates]
         return np.asarray(scores + _unit_size(wanted[None, :]), dtype=np.float32)
-
-
-def _cosine(
-    features: Features, vector: Float32[Array, " dim"], candidates: Int32[Array, " candidates"] | None
-) -> Float32[Array, " candidates"]:
-    centre = None if features.sparse else features.mean()
-    part = features if candidates is None else features.take(candidates)
-    wish = vector if centre is None else vector - centre
-    wish = wish / max(float(np.linalg.norm(wish)), 1e-12)
-    return np.asarray(part.unit(centre) @ wish, dtype=np.float32)
 
 
 def _unit_size(scores: Scores) -> Scores:

@@ -4,10 +4,12 @@ from gobelin.values.contributions import Contributions
 from gobelin.values.features import Block, Features, FeatureTable
 from gobelin.values.histories import Histories, Kind, Queries, Weighing, Wish
 from gobelin.values.ranked import Ranked
+from gobelin.values.readings import UNREADABLE, Reading, surest
 from gobelin.values.train import Train
 from gobelin.values.vocabulary import Vocabulary
 
 __all__ = [
+    "UNREADABLE",
     "Block",
     "Contributions",
     "FeatureTable",
@@ -16,8 +18,10 @@ __all__ = [
     "Kind",
     "Queries",
     "Ranked",
+    "Reading",
     "Train",
     "Vocabulary",
     "Weighing",
     "Wish",
+    "surest",
 ]

@@ -172,9 +172,13 @@ class Histories:
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for beside the history: a vector for each named sense, e.g. {"text.sentence": (dim,)}."""
+    """What is asked for beside the history: a vector for each named sense, e.g. {"text.sentence": (dim,)}.
+
+    points: where the wish lies in joint spaces, by space and by the modality that it was told in.
+    """
 
     vectors: Mapping[str, Float32[Array, " dim"]]
+    points: Mapping[str, Mapping[str, Float32[Array, " place"]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

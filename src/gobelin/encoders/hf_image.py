@@ -1,0 +1,114 @@
+"""Picture vectors by any model of Hugging Face."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+from PIL import Image
+
+from gobelin.arrays import Array, Float32
+from gobelin.encoders._hugging import Hugging, Pooling, image_processor, unit
+from gobelin.media.foreign import Limits, Unreadable
+from gobelin.media.image import open_picture
+from gobelin.protocols import Content
+from gobelin.values import Block
+
+_TOGETHER = 8  # pictures a call
+Opened = Callable[[], Image.Image | Unreadable]
+
+
+@dataclass(kw_only=True)
+class HfImage:
+    """Any Hugging Face vision model under torch: ResNet, ViT, DINO, ConvNeXt, the image tower of CLIP or SigLIP.
+
+    What the model was trained on, its licence and its cost are on its own page. Its own processor (size, crop, mean,
+    standard deviation) prepares the pictures, through Pillow.
+
+    model: its name on the hub, fetched when it is first used, or a folder that `save_pretrained` wrote, which asks no
+    network. revision: a branch, tag or commit of the hub. pooling: of the last layer of a transformer, the "first"
+    token ([CLS]: ViT, DINO), or the "mean" over all (Swin and others without such a token); a convolutional network
+    gives the mean over places, a model of two towers its own image features. unit: rows at unit length.
+    max_megapixels: a larger picture is absent as "too large".
+
+    dim: as the model's configuration says. space: equal to that of `hf_text` with the same model of two towers.
+    Safetensors only, none of the repository's code runs, float32, one thread. Raises RecipeError where the model
+    cannot be read. The fingerprint holds the hub's commit, or the hashes of the folder's files.
+    """
+
+    modality: ClassVar[str] = "image"
+    needs: ClassVar[str] = "deep"
+
+    model: str
+    revision: str | None = None
+    pooling: Pooling = "first"
+    unit: bool = True
+    max_megapixels: Annotated[int, Ge(1)] = 100
+    _hugging: Hugging = field(init=False, repr=False, compare=False)
+    _processor: Any = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._hugging = Hugging(self.model, self.revision, "image")
+
+    @property
+    def dim(self) -> int:
+        return self._hugging.dim
+
+    @property
+    def space(self) -> str:
+        return self._hugging.space
+
+    def pieces(self, content: Content) -> tuple[Path, ...]:
+        return tuple(Path(path) for path in content.fields.get("image", ()))
+
+    def fingerprint(self) -> str:
+        return f"hf_image 1; {self._hugging.origin}; {self.pooling}; {self.unit}"
+
+    def encode(self, pieces: Sequence[Path]) -> Block:
+        limits = Limits(pixels=self.max_megapixels * 1_000_000)
+        return self._encode([partial(open_picture, path, limits, near=self._near()) for path in pieces])
+
+    def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
+        return self._encode([partial(_itself, picture) for picture in pictures])
+
+    def _encode(self, opened: Sequence[Opened]) -> Block:
+        values = np.zeros((len(opened), self.dim), dtype=np.float32)
+        reasons: list[str | None] = [None] * len(opened)
+        rows: list[int] = []
+        prepared: list[Array] = []
+        for row, take in enumerate(opened):
+            picture = take()
+            if isinstance(picture, Unreadable):
+                reasons[row] = picture.reason
+            else:
+                rows.append(row)
+                prepared.append(self._prepared(picture))
+            if rows and (len(rows) == _TOGETHER or row == len(opened) - 1):
+                values[rows] = self._run(np.stack(prepared))
+                rows, prepared = [], []
+        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+
+    def _run(self, pixels: Float32[Array, "n 3 height width"]) -> Float32[Array, "n dim"]:
+        values = self._hugging.states({"pixel_values": pixels}, self.pooling)
+        return unit(values) if self.unit else values
+
+    def _prepared(self, picture: Image.Image) -> Float32[Array, "3 height width"]:
+        return np.asarray(self._own()(images=picture, return_tensors="np")["pixel_values"][0], dtype=np.float32)
+
+    def _near(self) -> int | None:
+        """The longest side that the processor brings a picture to: a JPEG need not be decoded larger."""
+        size = getattr(self._own(), "size", None) or {}
+        sides = [length for length in dict(size).values() if isinstance(length, int)]
+        return max(sides) if sides else None
+
+    def _own(self) -> Any:
+        if self._processor is None:
+            self._processor = image_processor(self._hugging)
+        return self._processor
+
+
+def _itself(picture: Image.Image) -> Image.Image:
+    return picture

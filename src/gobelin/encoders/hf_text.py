@@ -1,0 +1,95 @@
+"""Text vectors by any model of Hugging Face."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+
+from gobelin.arrays import Array, Float32
+from gobelin.encoders._hugging import Hugging, Pooling, unit
+from gobelin.encoders._tokens import by_length
+from gobelin.media.text import compose
+from gobelin.protocols import Content
+from gobelin.values import Block
+
+_TOGETHER = 16  # texts a call
+_ENDLESS = 100_000  # a tokenizer without a limit states one beyond this
+
+
+@dataclass(kw_only=True)
+class HfText:
+    """Any Hugging Face text model under torch: BERT, E5, BGE, the encoder of T5, the text tower of CLIP or CLAP.
+
+    Each language of an item gives one composed text, as in `sentence`; what the model was trained on, its languages,
+    licence and cost are on its own page.
+
+    model: its name on the hub, fetched when it is first used, or a folder that `save_pretrained` wrote, which asks no
+    network. revision: a branch, tag or commit of the hub. fields: what is read, in order. max_characters: of each
+    composed text; max_tokens: those behind are cut off, and no more than the model takes. pooling: the "mean" over
+    the text's own tokens of the last layer, or the "first" one ([CLS]), as the model's page says; a model of two
+    towers gives its own text features. unit: rows at unit length.
+
+    dim: as the model's configuration says. space: equal to that of `hf_image` or `hf_audio` with the same model of two
+    towers. Safetensors only, none of the repository's code runs, float32, one thread. Raises RecipeError where
+    the model cannot be read. The fingerprint holds the hub's commit, or the hashes of the folder's files.
+    """
+
+    modality: ClassVar[str] = "text"
+    needs: ClassVar[str] = "deep"
+
+    model: str
+    revision: str | None = None
+    fields: tuple[str, ...] = ("title", "categories", "text")
+    max_characters: Annotated[int, Ge(1)] = 1000
+    max_tokens: Annotated[int, Ge(8)] = 256
+    pooling: Pooling = "mean"
+    unit: bool = True
+    _hugging: Hugging = field(init=False, repr=False, compare=False)
+    _tokenizer: Any = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._hugging = Hugging(self.model, self.revision, "text")
+
+    @property
+    def dim(self) -> int:
+        return self._hugging.dim
+
+    @property
+    def space(self) -> str:
+        return self._hugging.space
+
+    def pieces(self, content: Content) -> tuple[str, ...]:
+        return compose(content, self.fields, self.max_characters)
+
+    def fingerprint(self) -> str:
+        return f"hf_text 1; {self._hugging.origin}; {self.max_tokens}; {self.pooling}; {self.unit}"
+
+    def encode(self, pieces: Sequence[str]) -> Block:
+        present = np.array([bool(piece.strip()) for piece in pieces], dtype=bool)
+        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
+        for rows in by_length(pieces, _TOGETHER):
+            values[rows] = self._run([pieces[row] for row in rows])
+        return Block(values, present, tuple(None if here else "empty" for here in present.tolist()))
+
+    def _run(self, texts: Sequence[str]) -> Float32[Array, "texts dim"]:
+        if self._tokenizer is None:
+            self._tokenizer = self._hugging.load("AutoTokenizer", "a tokenizer")
+            self._tokenizer.pad_token = self._tokenizer.pad_token or self._tokenizer.eos_token
+            self._tokenizer.padding_side = "right"
+        # SigLIP reads no mask: it was trained on texts filled up to its full length, and is used so
+        unmasked = "attention_mask" not in self._tokenizer.model_input_names
+        inputs = self._tokenizer(
+            list(texts),
+            padding="max_length" if unmasked else True,
+            truncation=True,
+            max_length=self._longest(),
+            return_tensors="np",
+        )
+        values = self._hugging.states(dict(inputs), self.pooling)
+        return unit(values) if self.unit else values
+
+    def _longest(self) -> int:
+        told = (self._tokenizer.model_max_length, getattr(self._hugging.own_config, "max_position_embeddings", None))
+        return min([self.max_tokens, *(n for n in told if isinstance(n, int) and 0 < n < _ENDLESS)])

@@ -1,0 +1,1 @@
+"""Readers: content to readings that people can read, one file each. See `gobelin parts readers`."""
