@@ -20,7 +20,7 @@ from gobelin.errors import RecipeError
 from gobelin.experiment import run
 from gobelin.features.standardise import Standardiser, Step, oas, steps_of
 from gobelin.features.wish import encode_wish
-from gobelin.service import Run
+from gobelin.service import Run, searching
 from gobelin.updating import update
 from gobelin.values import Features, Vocabulary
 
@@ -239,7 +239,7 @@ def test_a_run_carries_its_standardisers_to_wishes_and_updates(small_shop: Path,
         assert asked is not None
         assert np.allclose(made.served.standardisers[sense].vector(asked), row.toarray()[0] if table[sense].sparse else
                            row[0], atol=1e-4)  # fmt: skip
-    wish = made._wish(said.fields["title"][0], None, None)
+    wish = searching.wish(made.served, made._joint, text=said.fields["title"][0])
     assert wish is not None
     assert {sense: len(vector) for sense, vector in wish.vectors.items()} == {
         sense: table[sense].dim for sense in wish.vectors
