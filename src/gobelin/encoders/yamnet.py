@@ -48,6 +48,7 @@ class Yamnet:
     modality: ClassVar[str] = "audio"
     dim: ClassVar[int] = 1024
     needs: ClassVar[str] = "media"
+    isolated: ClassVar[bool] = True
     weights: ClassVar[str] = "yamnet"
 
     max_seconds: Annotated[float, Gt(0)] = 60.0
