@@ -13,7 +13,7 @@ from gobelin import parts
 from gobelin.encoders.frames import Frames
 from gobelin.encoders.soundtrack import Soundtrack
 from gobelin.encoders.spectral import Spectral
-from gobelin.errors import RecipeError
+from gobelin.errors import MissingExtra, RecipeError
 from gobelin.protocols import Content
 
 
@@ -46,6 +46,12 @@ def test_settings_reach_the_encoder_of_sounds() -> None:
             Soundtrack(audio=wrong)
     with pytest.raises(RecipeError, match="no decoded pictures"):
         Frames(image="spectral")
+
+
+def test_weights_that_were_not_got_are_told_before_anything_runs(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GOBELIN_CACHE", str(tmp_path))
+    with pytest.raises(MissingExtra, match="yamnet"):
+        Soundtrack(audio="yamnet")
 
 
 @pytest.mark.real

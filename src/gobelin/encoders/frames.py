@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt
 
-from gobelin import parts
+from gobelin import parts, weights
 from gobelin.arrays import Array, Float32
 from gobelin.errors import RecipeError
 from gobelin.media.foreign import Limits, Unreadable
@@ -53,6 +53,7 @@ class Frames:
     max_megabytes: Annotated[int, Ge(1)] = 512
 
     def __post_init__(self) -> None:
+        weights.check("encoders", self.image)
         self._eye = parts.bind("encoders", self.image, self.settings)
         if not isinstance(self._eye, Pictures) or not isinstance(self._eye, Encoder):
             raise RecipeError(

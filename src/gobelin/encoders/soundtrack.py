@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gobelin import parts
+from gobelin import parts, weights
 from gobelin.errors import RecipeError
 from gobelin.protocols import Content, Encoder
 from gobelin.values import Block
@@ -30,6 +30,7 @@ class Soundtrack:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        weights.check("encoders", self.audio)
         self._ear = parts.bind("encoders", self.audio, self.settings)
         if getattr(self._ear, "modality", None) != "audio" or not isinstance(self._ear, Encoder):
             raise RecipeError(
