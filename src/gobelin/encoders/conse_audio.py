@@ -26,7 +26,7 @@ class ConseAudio:
     sung. A trained pair such as CLAP hears more, where one is installed.
 
     kept: likeliest events that count. temperature: probabilities are taken to the power 1 / temperature. max_seconds:
-    as in `yamnet`, whose cost, weights and extra it has. Rows are at most of unit length. No setting was chosen on data.
+    as in `yamnet`, whose cost, weights and extra it has. Rows are at most of unit length. Nothing was chosen on data.
     ESC-10 (benchmarks/joint.py --sounds), its labels as queries to 400 clips: precision@10 .96, in Chinese .91, by
     chance .10.
 
