@@ -7,8 +7,8 @@
 
 For 200 random pairs of a person and an item: the largest relative gap between the float64 score and the sums of its
 shares by event and by sense. With --demo, for 200 people and their first recommendation: how often the strongest event
-is a planted reason; and for everyone with three items or more, how often the strongest interest by text, by picture
-and fused has the theme or look of a planted taste.
+is a planted reason; and for everyone with three items or more, how often the strongest interest by each sense has the
+theme, look, timbre or motion that was planted, and how many of the four the strongest fused interest has.
 """
 
 import argparse
@@ -89,22 +89,33 @@ def interests(run: Run) -> None:
     everyone = np.bincount(np.maximum(s.histories.items, 0), spoken, len(s.items))
     took = s.histories.matrix(len(s.items)).astype(np.float64)
     traits = Traits.of(s)
-    planted = {("text", "theme"): shop.themes, ("image", "look"): shop.looks}
-    planted |= {("fused", "theme"): shop.themes, ("fused", "look"): shop.looks}
-    right, asked = dict.fromkeys(planted, 0), 0
+    heard, moved = (np.array([getattr(item, name) for item in shop.items]) for name in ("timbre", "motion"))
+    truths = {"theme": shop.themes, "look": shop.looks, "timbre": heard, "motion": moved}
+    planted = {"text": "theme", "image": "look", "audio": "timbre", "motion": "motion"}
+    right: dict[str, int] = {}
+    asked = 0
     for user in range(len(s.users)):
         mine = took[[user]].toarray().ravel()
         if np.count_nonzero(mine) < 3:
             continue
         asked += 1
-        first = {marks.by: marks for marks in strongest(traits, mine, everyone, s.cards.titles, 1)}
-        for (by, what), truth in planted.items():
-            if not first[by].names:
+        who = person[s.users[user]]
+        likes = {"theme": {t for t, _ in who.tastes}, "look": {look for _, look in who.tastes}}
+        likes |= {"timbre": {who.timbre}, "motion": {who.motion}}
+        for marks in strongest(traits, mine, everyone, s.cards.titles, 1):
+            if not marks.names or marks.by not in {*planted, "fused"}:
                 continue
-            told = np.bincount(truth[place[first[by].has.nonzero()[0]]]).argmax()
-            right[by, what] += told in {taste[what == "look"] for taste in person[s.users[user]].tastes}
-    for (by, what), count in right.items():
-        print(f"strongest interest by {by} has a planted {what}: {count / asked:.3f} of {asked}")
+            members = place[marks.has.nonzero()[0]]
+            hits = {what for what, truth in truths.items() if np.bincount(truth[members]).argmax() in likes[what]}
+            if marks.by == "fused":
+                for least in (1, 2, 3):
+                    name = f"fused has at least {least} of the four planted likings"
+                    right[name] = right.get(name, 0) + (len(hits) >= least)
+            else:
+                name = f"by {marks.by} has a planted {planted[marks.by]}"
+                right[name] = right.get(name, 0) + (planted[marks.by] in hits)
+    for name, count in right.items():
+        print(f"strongest interest {name}: {count / asked:.3f} of {asked}")
 
 
 if __name__ == "__main__":

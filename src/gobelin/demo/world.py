@@ -46,8 +46,8 @@ class Match(IntEnum):
 #                   NEITHER THEME LOOK  BOTH
 BOUGHT = np.array([0.04, 0.19, 0.19, 0.58])
 VIEWED = np.array([0.25, 0.30, 0.30, 0.15])
-LIKED = 6.0  # so much more often a product is met whose timbre is liked, and again whose motion is
-HEARD, FILMED = 0.85, 0.75  # shares of the items with a sound, with a clip
+LIKED = 30.0  # so much more often a product is met whose timbre is liked, and again whose motion is
+HEARD, FILMED = 0.94, 0.94  # shares of the items with a sound, with a clip
 
 
 @dataclass(frozen=True)
