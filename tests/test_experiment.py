@@ -277,3 +277,16 @@ def test_a_comparison_pairs_users_over_seeds_and_draws_its_page(shop, tmp_path) 
 def _pairs(path: Path) -> set[tuple[str, str]]:
     table = pq.read_table(path)
     return set(zip(table["user_id"].to_pylist(), table["item_id"].to_pylist(), strict=True))
+
+
+def test_compare_judges_every_way_of_filling_in_by_its_name(shop, tmp_path) -> None:
+    told = gb.compare(
+        shop, ["weave"], tmp_path / "fills", split="random", drops=[("all", 0.5)], fills=["mask", "propagation"],
+        settings=["tune.trials=2", "encoders.image.part=words", "encoders.text.part=words"],
+    )  # fmt: skip
+    names = ["weave, fill = mask", "weave, fill = propagation"]
+    assert list(told["recipes"]) == names and list(told["drops"][0]["recipes"]) == names
+    found = [told["drops"][0]["recipes"][name]["metrics"]["ndcg@20"]["value"] for name in names]
+    assert found[0] != found[1]
+    with pytest.raises(RecipeError, match="nothing"):
+        gb.compare(shop, ["weave"], tmp_path / "x", split="random", fills=["nothing"])

@@ -27,6 +27,7 @@ def compare(
     split: str | None = None,
     seeds: int = 1,
     drops: Sequence[tuple[str, float]] = (),
+    fills: Sequence[str] = (),
     budget: float | None = None,
     settings: Sequence[str] = (),
     workers: int | None = None,
@@ -36,13 +37,20 @@ def compare(
     """Each recipe's model, searched and judged on the splits of seeds 0 .. seeds - 1; OUT/compare.{json,html} hold it.
 
     The first recipe is compared with every other one, user by user over all seeds, p-values corrected for their number
-    (Holm). drops: (sense or "all", share): everything again with that share of items stripped of it.
+    (Holm). drops: (sense or "all", share): everything again with that share of items stripped of it. fills: ways to put
+    in what is missing (`features.filling`): each recipe once for each of them, named "weave, fill = mean".
     """
     if len(set(recipes)) != len(recipes) or not recipes:
         raise RecipeError(f"Recipes {', '.join(recipes) or '(none)'}.", "one or more, each once.", "e.g. weave,ease.")
     tell = progress or (lambda step, done, total: None)
     store.ready(Path(out), kind="comparison")
     made = {name: resolved(name, settings, split, budget) for name in recipes}
+    if fills:
+        made = {
+            f"{name}, fill = {way}": resolved(name, [*settings, f"model.fill={way}"], split, budget)
+            for name in recipes
+            for way in fills
+        }
     data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
     meter = Meter()
     asked: dict[str, Any] = {}
@@ -58,9 +66,9 @@ def compare(
         return trial.chosen
 
     with meter.running():
-        whole = {name: {seed: judged(name, seed, None) for seed in range(seeds)} for name in recipes}
+        whole = {name: {seed: judged(name, seed, None) for seed in range(seeds)} for name in made}
         dropped = [
-            (sense, share, {n: {s: judged(n, s, {sense: share}) for s in range(seeds)} for n in recipes})
+            (sense, share, {n: {s: judged(n, s, {sense: share}) for s in range(seeds)} for n in made})
             for sense, share in drops
         ]
     result: dict[str, Any] = {

@@ -172,6 +172,10 @@ def compare(
         list[str] | None,
         typer.Option(help="sense=share or all=share: items that lose it. May be repeated; each is a column."),
     ] = None,
+    fill: Annotated[
+        str | None,
+        typer.Option(help="Ways to put in what is missing, joined by commas, or all.", show_default=False),
+    ] = None,
     budget: Annotated[float, typer.Option(help="Seconds that the search of each model may take.")] = 300,
     set_: Sets = None,
     workers: Workers = None,
@@ -179,7 +183,8 @@ def compare(
 ) -> None:
     """Several recipes, several seeds, paired tests: `gobelin compare shop --recipes weave,ease --out cmp --seeds 3`.
 
-    With --drop every recipe is judged again with a share of the items stripped of a sense (or of all).
+    With --drop every recipe is judged again with a share of the items stripped of a sense (or of all); with --fill each
+    once for every way to put in what is missing: mask, mean, neighbours, propagation, regression.
     """
     from gobelin.comparison import compare as compare_recipes
 
@@ -187,7 +192,7 @@ def compare(
     with show.progress() as tell:
         result = compare_recipes(
             dataset, [name.strip() for name in recipes.split(",") if name.strip()], out, split=split,
-            seeds=seeds, drops=drops, budget=budget, settings=set_ or [], workers=workers,
+            seeds=seeds, drops=drops, fills=_fills(fill), budget=budget, settings=set_ or [], workers=workers,
             progress=tell, command=_command(),
         )  # fmt: skip
     if json:
@@ -310,6 +315,12 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 def _command() -> str:
     return shlex.join(["gobelin", *sys.argv[1:]])
+
+
+def _fills(told: str | None) -> list[str]:
+    from gobelin.features.filling import FILLS
+
+    return list(FILLS) if told == "all" else [way.strip() for way in (told or "").split(",") if way.strip()]
 
 
 def _share(text: str) -> tuple[str, float]:
