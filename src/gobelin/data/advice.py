@@ -154,6 +154,7 @@ def _sentences(
         )
     yield f"Split: {plan.split}. {words}"
     senses = [name for name, count in (("text", texts), ("image", pictures)) if count]
+    senses += [name for name in ("audio", "video") if name in dataset.catalogue.fields]  # where the extra is installed
     senses += (["attributes"] if attributes else []) + list(dataset.catalogue.vectors)
     yield f"Recipe: {plan.recipe}; it reads the log" + "".join(f", {sense}" for sense in senses) + "."
     yield (
