@@ -203,10 +203,6 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def unit(values: Array) -> Array:
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-12))
-
-
 def image_processor(hugging: Hugging) -> Any:
     """The model's own, through Pillow: torchvision's resizes a little otherwise, and is not always there."""
     need("deep", f"The model {hugging.model}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -9,9 +10,10 @@ import numpy as np
 from annotated_types import Gt
 
 from gobelin.arrays import Array, Float32
-from gobelin.encoders._hugging import Hugging, Pooling, unit
+from gobelin.encoders._hugging import Hugging, Pooling
+from gobelin.encoders._rows import rows_of, unit
 from gobelin.media.audio import open_sound
-from gobelin.media.foreign import Limits, Unreadable
+from gobelin.media.foreign import Limits
 from gobelin.parts import need
 from gobelin.protocols import Content
 from gobelin.values import Block
@@ -63,22 +65,15 @@ class HfAudio:
         return self._hugging.space
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("audio", ()))
+        return content.files("audio")
 
     def fingerprint(self) -> str:
         settings = f"{self.window:g} s; {self.max_seconds:g} s; {self.pooling}; {self.unit}"
         return f"hf_audio 1; {self._hugging.origin}; {settings}"
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(pieces)
-        for row, path in enumerate(pieces):
-            sound = open_sound(path, self._own().sampling_rate, Limits(seconds=self.max_seconds))
-            if isinstance(sound, Unreadable):
-                reasons[row] = sound.reason
-            else:
-                values[row] = self._hear(sound)
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+        hear = partial(open_sound, rate=self._own().sampling_rate, limits=Limits.of(self))
+        return rows_of(pieces, self.dim, hear, self._hear)
 
     def _hear(self, sound: Float32[Array, " samples"]) -> Float32[Array, " dim"]:
         parts = windows(sound, self._own().sampling_rate, self._seconds())

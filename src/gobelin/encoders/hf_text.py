@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 from annotated_types import Ge
 
 from gobelin.arrays import Array, Float32
-from gobelin.encoders._hugging import Hugging, Pooling, unit
-from gobelin.encoders._tokens import by_length
+from gobelin.encoders._hugging import Hugging, Pooling
+from gobelin.encoders._rows import rows_of_texts, unit
 from gobelin.media.text import compose
 from gobelin.protocols import Content
 from gobelin.values import Block
@@ -67,11 +66,7 @@ class HfText:
         return f"hf_text 1; {self._hugging.origin}; {self.max_tokens}; {self.pooling}; {self.unit}"
 
     def encode(self, pieces: Sequence[str]) -> Block:
-        present = np.array([bool(piece.strip()) for piece in pieces], dtype=bool)
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        for rows in by_length(pieces, _TOGETHER):
-            values[rows] = self._run([pieces[row] for row in rows])
-        return Block(values, present, tuple(None if here else "empty" for here in present.tolist()))
+        return rows_of_texts(pieces, self.dim, self._run, _TOGETHER)
 
     def _run(self, texts: Sequence[str]) -> Float32[Array, "texts dim"]:
         if self._tokenizer is None:
