@@ -11,8 +11,8 @@ from annotated_types import Ge
 from PIL import Image
 
 from gobelin.arrays import Array, Float32
-from gobelin.encoders._hugging import Hugging, Pooling, image_processor
-from gobelin.encoders._rows import itself, rows_in_batches, unit
+from gobelin.encoders._hugging import Hugging, Pooling
+from gobelin.encoders._rows import itself, rows_in_batches
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import open_picture
 from gobelin.protocols import Content
@@ -48,10 +48,9 @@ class HfImage:
     unit: bool = True
     max_megapixels: Annotated[int, Ge(1)] = 100
     _hugging: Hugging = field(init=False, repr=False, compare=False)
-    _processor: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._hugging = Hugging(self.model, self.revision, "image")
+        self._hugging = Hugging(self.model, self.revision, "image", self.pooling, self.unit)
 
     @property
     def dim(self) -> int:
@@ -65,7 +64,7 @@ class HfImage:
         return content.files("image")
 
     def fingerprint(self) -> str:
-        return f"hf_image 1; {self._hugging.origin}; {self.pooling}; {self.unit}"
+        return self._hugging.fingerprint()
 
     def encode(self, pieces: Sequence[Path]) -> Block:
         return self._encode(pieces, partial(open_picture, limits=Limits.of(self), near=self._near()))
@@ -77,19 +76,14 @@ class HfImage:
         return rows_in_batches(pieces, self.dim, read, self._prepared, self._run, _TOGETHER)
 
     def _run(self, pixels: Float32[Array, "n 3 height width"]) -> Float32[Array, "n dim"]:
-        values = self._hugging.states({"pixel_values": pixels}, self.pooling)
-        return unit(values) if self.unit else values
+        return self._hugging.vectors({"pixel_values": pixels})
 
     def _prepared(self, picture: Image.Image) -> list[Float32[Array, "3 height width"]]:
-        return [np.asarray(self._own()(images=picture, return_tensors="np")["pixel_values"][0], dtype=np.float32)]
+        told = self._hugging.preparer(images=picture, return_tensors="np")
+        return [np.asarray(told["pixel_values"][0], dtype=np.float32)]
 
     def _near(self) -> int | None:
         """The longest side that the processor brings a picture to: a JPEG need not be decoded larger."""
-        size = getattr(self._own(), "size", None) or {}
+        size = getattr(self._hugging.preparer, "size", None) or {}
         sides = [length for length in dict(size).values() if isinstance(length, int)]
         return max(sides) if sides else None
-
-    def _own(self) -> Any:
-        if self._processor is None:
-            self._processor = image_processor(self._hugging)
-        return self._processor
