@@ -14,7 +14,6 @@ from gobelin.encoders._hugging import Hugging, Pooling
 from gobelin.encoders._rows import rows_of
 from gobelin.media.audio import open_sound
 from gobelin.media.foreign import Limits
-from gobelin.parts import need
 from gobelin.protocols import Content
 from gobelin.values import Block
 
@@ -41,7 +40,7 @@ class HfAudio:
     """
 
     modality: ClassVar[str] = "audio"
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep", "media")
 
     model: str
     revision: str | None = None
@@ -52,7 +51,6 @@ class HfAudio:
     _hugging: Hugging = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        need("media", "hf_audio")
         self._hugging = Hugging(self.model, self.revision, "audio", self.pooling, self.unit)
 
     @property

@@ -40,7 +40,7 @@ class HfImage:
     """
 
     modality: ClassVar[str] = "image"
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     model: str
     revision: str | None = None

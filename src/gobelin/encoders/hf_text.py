@@ -36,7 +36,7 @@ class HfText:
     """
 
     modality: ClassVar[str] = "text"
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     model: str
     revision: str | None = None

@@ -44,7 +44,7 @@ class Minilm:
 
     modality: ClassVar[str] = "text"
     dim: ClassVar[int] = 384
-    needs: ClassVar[str] = "text"
+    needs: ClassVar[tuple[str, ...]] = ("text",)
     weights: ClassVar[str] = "minilm"
 
     fields: tuple[str, ...] = ("title", "categories", "text")

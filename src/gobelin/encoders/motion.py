@@ -57,7 +57,7 @@ class Motion:
     """
 
     modality: ClassVar[str] = "video"
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
     dim: ClassVar[int] = len(_NAMES)
 

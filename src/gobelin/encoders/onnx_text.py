@@ -39,7 +39,7 @@ class OnnxText:
     """
 
     modality: ClassVar[str] = "text"
-    needs: ClassVar[str] = "text"
+    needs: ClassVar[tuple[str, ...]] = ("text",)
 
     path: str
     tokenizer: str | None = None

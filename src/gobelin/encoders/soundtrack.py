@@ -23,7 +23,7 @@ class Soundtrack:
     """
 
     modality: ClassVar[str] = "video"
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
 
     audio: str = "spectral"

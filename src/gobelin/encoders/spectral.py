@@ -59,7 +59,7 @@ class Spectral:
 
     modality: ClassVar[str] = "audio"
     dim: ClassVar[int] = 396
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
 
     max_seconds: Annotated[float, Gt(0)] = 60.0

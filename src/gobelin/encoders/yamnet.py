@@ -49,7 +49,7 @@ class Yamnet:
 
     modality: ClassVar[str] = "audio"
     dim: ClassVar[int] = 1024
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
     weights: ClassVar[str] = "yamnet"
 

@@ -35,7 +35,7 @@ class ClipFacts:
 
     source: ClassVar[str] = "video"
     fields: ClassVar[tuple[str, ...]] = ("video",)
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
 
     concepts: Annotated[int, Ge(0)] = 3
     probable: Annotated[float, Ge(0), Le(1)] = 0.1
