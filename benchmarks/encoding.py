@@ -15,8 +15,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,25 +27,10 @@ from gobelin.encoders.efficientnet import Efficientnet
 from gobelin.encoders.sentence import Sentence
 from gobelin.features.cache import Cache
 from gobelin.features.runner import encode_table
-from gobelin.protocols import Content, Encoder
-from gobelin.values import Features, Vocabulary
+from gobelin.features.selection import Selection
+from gobelin.protocols import Encoder
 
 TOGETHER = 8  # pictures a call of the bare loop: its fastest
-
-
-@dataclass(frozen=True)
-class Some:
-    """Some items of a catalogue."""
-
-    given: Sequence[Content]
-    vectors: Mapping[str, Features] = field(default_factory=dict)
-
-    @property
-    def items(self) -> Vocabulary:
-        return Vocabulary(content.item for content in self.given)
-
-    def contents(self, rows: Iterable[int] | None = None) -> Iterator[Content]:
-        return iter(self.given if rows is None else [self.given[row] for row in rows])
 
 
 def main() -> None:
@@ -58,15 +42,15 @@ def main() -> None:
     asked = told.parse_args()
 
     catalogue = Dataset.read(asked.dataset).catalogue
-    pictures = Some([c for c in catalogue.contents() if c.fields.get("image")][: asked.pictures])
-    texts = Some([c for c in catalogue.contents() if c.fields.get("title")][: asked.texts])
+    pictures = Selection([c for c in catalogue.contents() if c.fields.get("image")][: asked.pictures])
+    texts = Selection([c for c in catalogue.contents() if c.fields.get("title")][: asked.texts])
     print(f"best of {asked.repeats}, alternating; one thread a process; load {os.getloadavg()[0]:.1f}")
     compare("pictures", Efficientnet(), pictures, bare_pictures, asked.repeats)
     compare("texts", Sentence(), texts, bare_texts, asked.repeats)
 
 
 def compare(
-    what: str, encoder: Encoder, some: Some, bare: Callable[[Encoder, Sequence], np.ndarray], repeats: int
+    what: str, encoder: Encoder, some: Selection, bare: Callable[[Encoder, Sequence], np.ndarray], repeats: int
 ) -> None:
     pieces = list(dict.fromkeys(piece for content in some.given for piece in encoder.pieces(content)))
     bare(encoder, pieces[:1])  # weights are loaded once, outside the clock
@@ -90,7 +74,7 @@ def compare(
     print(f"  2 workers / 1      {rate['runner, 2 workers'] / rate['runner']:8.2f}           (bar 1.50)")
 
 
-def through_runner(encoder: Encoder, some: Some, workers: int) -> None:
+def through_runner(encoder: Encoder, some: Selection, workers: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         encode_table(some, {"sense": encoder}, cache=Cache(folder), workers=workers)
 

@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from gobelin.features import cache as caching
 from gobelin.features import runner, shards
 from gobelin.features.cache import Cache, key_of
 from gobelin.features.runner import Progress, encode_table
+from gobelin.features.selection import Selection
 from gobelin.features.wish import wish_of
 from gobelin.features.workers import WorkersError
 from gobelin.protocols import Content
@@ -27,23 +26,8 @@ from gobelin.values import Features, Vocabulary
 from letters import Foreign, Letters, Stillborn
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A catalogue of contents, as the runner needs it."""
-
-    given: tuple[Content, ...]
-    vectors: dict[str, Features] = field(default_factory=dict)
-
-    @property
-    def items(self) -> Vocabulary:
-        return Vocabulary(content.item for content in self.given)
-
-    def contents(self, rows: Iterable[int] | None = None) -> Iterator[Content]:
-        return iter(self.given if rows is None else [self.given[row] for row in rows])
-
-
-def shop(*titles: tuple[str, ...]) -> Shop:
-    return Shop(tuple(Content(str(i), {"title": title} if title else {}) for i, title in enumerate(titles)))
+def shop(*titles: tuple[str, ...]) -> Selection:
+    return Selection(tuple(Content(str(i), {"title": title} if title else {}) for i, title in enumerate(titles)))
 
 
 def test_several_pieces_of_an_item_are_averaged_and_absent_ones_left_out(tmp_path: Path) -> None:
@@ -114,7 +98,7 @@ def test_pictures_are_known_by_their_bytes_and_missing_ones_are_told(tmp_path: P
         ("nowhere.png", "b.png"),
     ]
     given = [Content(str(i), {"image": tuple(tmp_path / p for p in some)}) for i, some in enumerate(paths)]
-    table, reports = encode_table(Shop((*given, Content("bare", {}))), {"image": Efficientnet()}, cache=Cache())
+    table, reports = encode_table(Selection((*given, Content("bare", {}))), {"image": Efficientnet()}, cache=Cache())
     v = table["image"].values
     assert np.array_equal(v[0], v[1])
     assert np.allclose(v[2], (v[0] + v[5]) / 2, atol=1e-6)
@@ -292,7 +276,7 @@ def test_the_own_vectors_are_joined_by_id_and_keep_their_name() -> None:
         np.array([[2, 2], [7, 7]], dtype=np.float32),
         np.array([True, True]),
     )
-    catalogue = Shop(shop(("a",), ("b",), ("c",)).given, {"mine": own})
+    catalogue = Selection(shop(("a",), ("b",), ("c",)).given, {"mine": own})
     table, reports = encode_table(catalogue, {"text": Letters()})
     assert list(table) == ["text", "mine"]
     assert table["mine"].values[[0, 2]].tolist() == [[7, 7], [2, 2]]

@@ -1,7 +1,6 @@
 """Clips through encoders of images: pooled, in order, from decoded frames."""
 
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from gobelin.encoders.frames import Frames
 from gobelin.errors import RecipeError
 from gobelin.features.cache import Cache
 from gobelin.features.runner import encode_table
+from gobelin.features.selection import Selection
 from gobelin.protocols import Content
-from gobelin.values import Vocabulary
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -67,15 +66,9 @@ def test_clips_go_through_the_runner_in_a_worker(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("I am no clip")
     good = film(tmp_path / "a.mkv", [disc(40 + i, 40) for i in range(6)])
 
-    class Shop:
-        items = Vocabulary(["a", "b", "c"])
-        vectors = MappingProxyType({})
-
-        def contents(self, rows=None):
-            fields = [{"video": (good,)}, {"video": (tmp_path / "text.mp4",)}, {}]
-            return iter([Content(item, given) for item, given in zip("abc", fields, strict=True)])
-
-    table, reports = encode_table(Shop(), {"frames": Frames(frames=2)}, cache=Cache(tmp_path / "cache"))
+    fields = [{"video": (good,)}, {"video": (tmp_path / "text.mp4",)}, {}]
+    given = Selection([Content(item, told) for item, told in zip("abc", fields, strict=True)])
+    table, reports = encode_table(given, {"frames": Frames(frames=2)}, cache=Cache(tmp_path / "cache"))
     assert table["frames"].present.tolist() == [True, False, False] and table["frames"].modality == "video"
     assert reports["frames"].absent == {"broken": 1, "not given": 1}
     assert np.allclose(table["frames"].values[0], Frames(frames=2).encode([good]).values[0], atol=1e-4)

@@ -1,10 +1,8 @@
 """Whatever strangers send costs its item that sense, under a reason; the run ends, and no worker outlives its limit."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,32 +14,19 @@ from gobelin.encoders.motion import Motion
 from gobelin.encoders.spectral import Spectral
 from gobelin.features.cache import Cache
 from gobelin.features.runner import encode_table
+from gobelin.features.selection import Selection
 from gobelin.protocols import Content
-from gobelin.values import Vocabulary
 from hostile import KINDS, Kind
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-@dataclass(frozen=True)
-class Shop:
-    given: tuple[Content, ...]
-    vectors: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def items(self) -> Vocabulary:
-        return Vocabulary(content.item for content in self.given)
-
-    def contents(self, rows=None):
-        return iter(self.given if rows is None else [self.given[row] for row in rows])
-
-
-def shop(folder: Path, sense: str) -> tuple[Shop, list[Kind]]:
+def shop(folder: Path, sense: str) -> tuple[Selection, list[Kind]]:
     """One item for each kind of the sense, and one whose file is not there."""
     kinds = [one for one in KINDS if one.sense == sense]
     (folder / sense).mkdir()
     given = [Content(one.name, {sense: (one.write(folder / sense),)}) for one in kinds]
-    return Shop((*given, Content("missing", {sense: (folder / "nowhere",)}))), kinds
+    return Selection((*given, Content("missing", {sense: (folder / "nowhere",)}))), kinds
 
 
 def test_there_are_thirty_kinds() -> None:

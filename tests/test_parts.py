@@ -104,3 +104,20 @@ def test_a_part_whose_extra_is_absent_names_the_pip_command(monkeypatch: pytest.
     with pytest.raises(MissingExtra, match="no_such_package_of_sound") as wrong:
         parts.need("media", "The part 'spectral'")
     assert wrong.value.next_step == "pip install 'gobelin[media]'" and wrong.value.status == 501
+
+
+def test_a_part_says_every_extra_that_it_needs_and_is_refused_for_all_of_them_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert parts.find("encoders", "hf_audio").needs == ("deep", "media")
+    assert parts.find("encoders", "spectral").needs == ("media",)
+    assert parts.find("encoders", "sentence").needs == ()
+    monkeypatch.setitem(parts.EXTRAS, "deep", ("no_such_package_of_depth",))
+    monkeypatch.setitem(parts.EXTRAS, "media", ("no_such_package_of_sound",))
+    with pytest.raises(MissingExtra, match="no_such_package_of_depth and no_such_package_of_sound") as wrong:
+        parts.check_extra("encoders", "hf_audio")
+    assert wrong.value.next_step == "pip install 'gobelin[deep,media]'"
+    monkeypatch.setitem(parts.EXTRAS, "deep", ("json",))
+    with pytest.raises(MissingExtra, match="no_such_package_of_sound, which is not") as wrong:
+        parts.check_extra("encoders", "hf_audio")
+    assert wrong.value.next_step == "pip install 'gobelin[media]'"

@@ -19,7 +19,7 @@ from gobelin.errors import MissingExtra
 from gobelin.features.cache import Cache
 from gobelin.features.runner import NOT_GIVEN, encode_table, room
 from gobelin.features.standardise import Standardiser
-from gobelin.recipe import Recipe
+from gobelin.recipe import PartSpec, Recipe
 from gobelin.values import Features, FeatureTable
 
 _NOTHING = "nothing left when standardised"
@@ -59,21 +59,15 @@ def encode(
     for sense, spec in recipe.encoders.items():
         if sense in encoders:
             continue
-        if spec.optional:
-            modality = vars(parts.find("encoders", spec.part).load())["modality"]
-            if modality in MEDIA_FIELDS and modality not in data.catalogue.fields:
-                continue  # nothing to read: not worth a line
-            try:
-                parts.check_extra("encoders", spec.part)
-                weights.check("encoders", spec.part)
-            except MissingExtra as wrong:
-                missing[sense] = _not_installed(data, modality, wrong)
-                continue
-        weights.check("encoders", spec.part)
-        settings = spec.settings
-        if "categorical" in parts.find("encoders", spec.part).settings and data.settings.categorical:
-            settings.setdefault("categorical", tuple(data.settings.categorical))
-        encoders[sense] = parts.bind("encoders", spec.part, settings)
+        modality = vars(parts.find("encoders", spec.part).load())["modality"]
+        if spec.optional and modality in MEDIA_FIELDS and modality not in data.catalogue.fields:
+            continue  # nothing to read: not worth a line
+        try:
+            encoders[sense] = _made(data, spec)
+        except MissingExtra as wrong:
+            if not spec.optional:
+                raise
+            missing[sense] = _not_installed(data, modality, wrong)
     tell = progress or (lambda step, done, total: None)
     cache = Cache()
     table, reports = encode_table(
@@ -100,6 +94,16 @@ def encode(
             told[sense] = _told(told[sense], standard[sense], raw, features[sense])
     spoken = {sense: f for sense, f in features.items() if f.present.any()}
     return Encoded(FeatureTable(table.ids, spoken), encoders, told | missing, standard)
+
+
+def _made(data: Dataset, spec: PartSpec) -> Any:
+    """Raises MissingExtra where the part, or one that it is made with, lacks its extra or its weights."""
+    parts.check_extra("encoders", spec.part)
+    weights.check("encoders", spec.part)
+    settings = spec.settings
+    if "categorical" in parts.find("encoders", spec.part).settings and data.settings.categorical:
+        settings.setdefault("categorical", tuple(data.settings.categorical))
+    return parts.bind("encoders", spec.part, settings)
 
 
 def _told(told: Mapping[str, Any], by: Standardiser, raw: Features, features: Features) -> dict[str, Any]:

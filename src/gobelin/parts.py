@@ -4,8 +4,8 @@ The tree is the registry. A part `rp3beta` of the kind `models` is the file `mod
 declares itself under the entry point group `gobelin.parts`; Gobelin declares itself there too. The class in that file
 whose name is the file's name without underscores, whatever the case (`biased_mf` -> `BiasedMf`), is the part: its
 keyword arguments are its settings, the first line of its docstring is its line in lists. Files whose name begins
-with an underscore are no parts. A part that wants packages of an extra says so: `needs: ClassVar[str] = "media"`;
-one that reads packaged weights: `weights: ClassVar[str] = "minilm"`.
+with an underscore are no parts. A part that wants packages of extras says so:
+`needs: ClassVar[tuple[str, ...]] = ("media",)`; one that reads packaged weights: `weights: ClassVar[str] = "minilm"`.
 """
 
 import ast
@@ -81,7 +81,7 @@ class Part:
     module: str
     class_name: str
     settings: Mapping[str, str]  # name -> "type = default" as written
-    needs: str | None = None  # the extra without which it cannot be made
+    needs: tuple[str, ...] = ()  # the extras without which it cannot be made
     weights: str | None = None  # the part of kind `weights` without which it can do nothing
 
     def load(self) -> type:
@@ -132,19 +132,24 @@ def bind(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
 
 
 def check_extra(kind: str, name: str) -> None:
-    """Raises MissingExtra where the part wants an extra that is not installed."""
-    if (needs := find(kind, name).needs) is not None:
-        need(needs, f"The part {name!r}")
+    """Raises MissingExtra where the part wants extras that are not installed: all of them are told together."""
+    need(find(kind, name).needs, f"The part {name!r}")
 
 
-def need(extra: str, what: str) -> None:
-    """Raises MissingExtra, which names the pip command, where a package of the extra is not installed."""
-    absent = [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+def need(extras: str | tuple[str, ...], what: str) -> None:
+    """Raises MissingExtra, which names the pip command, where a package of the extra, or of several, is not installed.
+
+    what: begins the message, "Reading sounds".
+    """
+    several = (extras,) if isinstance(extras, str) else extras
+    lacks = {extra: [one for one in EXTRAS[extra] if importlib.util.find_spec(one) is None] for extra in several}
+    absent = [package for packages in lacks.values() for package in packages]
     if absent:
+        wanted = [extra for extra, packages in lacks.items() if packages]
         raise MissingExtra(
             f"{what} needs {' and '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not installed.",
-            f"the extra {extra!r}.",
-            f"pip install 'gobelin[{extra}]'",
+            f"the extra{'s' if len(wanted) > 1 else ''} {' and '.join(map(repr, wanted))}.",
+            f"pip install 'gobelin[{','.join(wanted)}]'",
         )
 
 
@@ -216,17 +221,20 @@ def _read(kind: str, module: str, file: Path) -> Part | None:
             doc = ast.get_docstring(node) or ""
             return Part(
                 kind, file.stem, doc.split("\n")[0], module, node.name, dict(_settings(node)),
-                _constant(node, "needs"), _constant(node, "weights"),
+                _constants(node, "needs"), next(iter(_constants(node, "weights")), None),
             )  # fmt: skip
     return None
 
 
-def _constant(node: ast.ClassDef, name: str) -> str | None:
+def _constants(node: ast.ClassDef, name: str) -> tuple[str, ...]:
+    """The text, or the tuple of texts, that a class gives that name."""
     for line in node.body:
         match line:
             case ast.AnnAssign(target=ast.Name(id=found), value=ast.Constant(value=str(told))) if found == name:
-                return told
-    return None
+                return (told,)
+            case ast.AnnAssign(target=ast.Name(id=found), value=ast.Tuple(elts=several)) if found == name:
+                return tuple(str(one.value) for one in several if isinstance(one, ast.Constant))
+    return ()
 
 
 def _settings(node: ast.ClassDef) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,10 @@ class Content:
     fields: Mapping[str, tuple[str, ...] | tuple[Path, ...]]
     languages: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
 
+    def files(self, name: str) -> tuple[Path, ...]:
+        """The paths of a media field; none where the item lacks it."""
+        return tuple(Path(path) for path in self.fields.get(name, ()))
+
 
 @runtime_checkable
 class Encoder(Protocol):

@@ -28,7 +28,8 @@ _HUGGING_SENSES = ("text", "image", "audio")
 class PartSpec(BaseModel):
     """A part by name; every other key is a setting of that part.
 
-    optional: of an encoder: without its extra the run goes on without the sense, and says so.
+    optional: of an encoder: without its extra or weights, or those of an encoder inside it, the run goes on without the
+    sense, and says so.
     standardise: of an encoder: what becomes of its vectors, as `features.standardise` has it ("scale", "pca:64").
     """
 

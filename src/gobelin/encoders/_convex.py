@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from gobelin.arrays import Array, Float32
+from gobelin.encoders._rows import unit
 from gobelin.encoders.sentence import Sentence
 
 TEXT = Sentence()  # its weights are loaded when it first encodes
@@ -40,10 +41,6 @@ def named_points(classes: tuple[tuple[str, ...], ...], template: str) -> Float32
     plain = np.zeros((len(classes), TEXT.dim), dtype=np.float32)
     np.add.at(plain, owner, TEXT.encode(flat).values)
     shown = TEXT.encode([template.format(names[0]) for names in classes]).values
-    points = _unit(_unit(plain) + _unit(shown))
+    points = unit(unit(plain) + unit(shown))
     points.setflags(write=False)
     return points
-
-
-def _unit(rows: Float32[Array, "rows dim"]) -> Float32[Array, "rows dim"]:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), dtype=np.float32)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gobelin.arrays import Array, Float32
+from gobelin.encoders._rows import unit
 from gobelin.errors import RecipeError
 from gobelin.parts import need
 
@@ -30,17 +31,20 @@ _UNUSED = ("pooler", "lm_head", "classifier")  # layers after the last hidden st
 
 @dataclass
 class Hugging:
-    """One model, read when it is first asked for anything.
+    """One model, and the vectors that a part takes of it; it is read when it is first asked for anything.
 
-    tower: which of its senses is wanted.
+    model, revision, pooling, unit: the settings of the part. tower: which of the model's senses is wanted.
     """
 
     model: str
     revision: str | None
     tower: Tower
+    pooling: Pooling
+    unit: bool
     _config: Any = field(default=None, repr=False)
     _network: Any = field(default=None, repr=False)
     _origin: str | None = field(default=None, repr=False)
+    _preparer: Any = field(default=None, repr=False)
 
     @property
     def config(self) -> Any:
@@ -104,6 +108,32 @@ class Hugging:
         """The same for both towers of one model; of a model of one sense, nobody else's."""
         return f"clip:{self.origin}" if self.joint else f"hf {self.tower}:{self.origin}"
 
+    def fingerprint(self, *more: object) -> str:
+        """Of the part: the weights, what else changes a vector, and what becomes of the last layer."""
+        return "; ".join(map(str, (f"hf_{self.tower} 1", self.origin, *more, self.pooling, self.unit)))
+
+    @property
+    def preparer(self) -> Any:
+        """The model's own: of text its tokenizer, of sounds its feature extractor, of pictures its processor.
+
+        Pictures go through Pillow: torchvision resizes a little otherwise, and is not always there.
+        """
+        if self._preparer is None:
+            need("deep", f"The model {self.model}")
+            import transformers
+
+            pillow = {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
+            match self.tower:
+                case "text":
+                    self._preparer = self.load("AutoTokenizer", "a tokenizer")
+                    self._preparer.pad_token = self._preparer.pad_token or self._preparer.eos_token
+                    self._preparer.padding_side = "right"
+                case "image":
+                    self._preparer = self.load("AutoImageProcessor", "an image processor", **pillow)
+                case "audio":
+                    self._preparer = self.load("AutoFeatureExtractor", "a feature extractor")
+        return self._preparer
+
     def load(self, kind: str, what: str, **settings: Any) -> Any:
         """`transformers.KIND.from_pretrained`. Raises RecipeError where the model has no such thing."""
         need("deep", f"The model {self.model}")
@@ -150,8 +180,16 @@ class Hugging:
             self._network = made.float().eval()
         return self._network
 
-    def states(self, inputs: Mapping[str, Any], pooling: Pooling) -> Float32[Array, "n dim"]:
-        """One vector for each row of the inputs (arrays or tensors by name)."""
+    def vectors(self, inputs: Mapping[str, Any]) -> Float32[Array, "n dim"]:
+        """One for each row of the inputs (arrays or tensors by name)."""
+        return self.scaled(self.states(inputs))
+
+    def scaled(self, vectors: Float32[Array, "n dim"]) -> Float32[Array, "n dim"]:
+        """At unit length where the part wants it."""
+        return unit(vectors) if self.unit else vectors
+
+    def states(self, inputs: Mapping[str, Any]) -> Float32[Array, "n dim"]:
+        """The model's own vectors, pooled."""
         import torch
 
         given = {name: torch.as_tensor(value) for name, value in inputs.items()}
@@ -160,7 +198,7 @@ class Hugging:
                 told = getattr(self.network, f"get_{self.tower}_features")(**given)
                 vectors = told if isinstance(told, torch.Tensor) else told.pooler_output
             else:
-                vectors = _pooled(self.network(**given).last_hidden_state, given.get("attention_mask"), pooling)
+                vectors = _pooled(self.network(**given).last_hidden_state, given.get("attention_mask"), self.pooling)
         return np.ascontiguousarray(vectors.numpy(), dtype=np.float32)
 
 
@@ -201,16 +239,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def unit(values: Array) -> Array:
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-12))
-
-
-def image_processor(hugging: Hugging) -> Any:
-    """The model's own, through Pillow: torchvision's resizes a little otherwise, and is not always there."""
-    need("deep", f"The model {hugging.model}")
-    import transformers
-
-    pillow = {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
-    return hugging.load("AutoImageProcessor", "an image processor", **pillow)

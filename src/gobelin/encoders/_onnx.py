@@ -89,9 +89,5 @@ def run(session: Any, path: Path, output: str, inputs: Mapping[str, Array]) -> A
     return values.astype(np.float32, copy=False)
 
 
-def unit(values: Array) -> Array:
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-12))
-
-
 def _first_line(wrong: Exception) -> str:
     return (str(wrong).strip().splitlines() or [type(wrong).__name__])[0]

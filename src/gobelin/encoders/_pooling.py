@@ -15,7 +15,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from gobelin.arrays import Array, Bool, Float32
+from gobelin.arrays import Array, Float32
+from gobelin.encoders._rows import itself, rows_of
+from gobelin.media.foreign import Unreadable
 from gobelin.values import Block
 
 SMOOTHING = 1e-3  # the paper's a
@@ -65,22 +67,17 @@ class Pooling:
     def pool(self, items: Sequence[Sequence[str]]) -> Block:
         """One row an item, by its words. Absent: no words ("not given"), none known ("unknown words"), or nothing that
         is not common to all items ("common words")."""
-        values = np.zeros((len(items), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(items)
-        for row, words in enumerate(items):
-            vector = self._mean(words)
-            if vector is None:
-                reasons[row] = "unknown words" if words else "not given"
-                continue
-            if self.common is not None:
-                own = vector - (vector @ self.common) * self.common
-                if np.linalg.norm(own) < 1e-5 * np.linalg.norm(vector):  # rounding alone is left
-                    reasons[row] = "common words"
-                    continue
-                vector = own
-            values[row] = vector
-        present: Bool[Array, " rows"] = np.array([reason is None for reason in reasons], dtype=bool)
-        return Block(values, present, tuple(reasons))
+        return rows_of(items, self.dim, itself, self._own)
+
+    def _own(self, words: Sequence[str]) -> Array | Unreadable:
+        vector = self._mean(words)
+        if vector is None:
+            return Unreadable("unknown words" if words else "not given")
+        if self.common is None:
+            return vector
+        own = vector - (vector @ self.common) * self.common
+        nothing = np.linalg.norm(own) < 1e-5 * np.linalg.norm(vector)  # rounding alone is left
+        return Unreadable("common words") if nothing else own
 
     def state(self) -> dict[str, Any]:
         return {"words": list(self.words), "vectors": self.vectors, "weights": self.weights, "common": self.common}

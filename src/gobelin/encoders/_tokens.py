@@ -45,9 +45,3 @@ class Tokens:
         coded = self._tokenizer.encode_batch(list(texts))
         numbers = np.array([one.ids for one in coded], dtype=np.int64)
         return numbers, np.array([one.attention_mask for one in coded], dtype=np.int64)
-
-
-def by_length(texts: Sequence[str], together: int) -> list[list[int]]:
-    """Rows of texts of similar length, at most `together` in a group: little padding, one pass a group."""
-    rows = sorted((row for row, text in enumerate(texts) if text.strip()), key=lambda row: (len(texts[row]), row))
-    return [rows[start : start + together] for start in range(0, len(rows), together)]

@@ -36,7 +36,7 @@ class ConseAudio:
     modality: ClassVar[str] = "audio"
     dim: ClassVar[int] = TEXT.dim
     space: ClassVar[str] = TEXT.space
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     weights: ClassVar[str] = "yamnet"
 
     kept: Annotated[int, Ge(1)] = 10

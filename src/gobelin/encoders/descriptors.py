@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -9,8 +10,9 @@ import numpy as np
 from annotated_types import Ge, MinLen
 from PIL import Image
 
-from gobelin.arrays import Array, Bool, Float32
+from gobelin.arrays import Array, Float32
 from gobelin.encoders import _descriptors as classical
+from gobelin.encoders._rows import itself, rows_of
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import Frame, open_picture, square
 from gobelin.protocols import Content
@@ -60,31 +62,22 @@ class Descriptors:
         return out
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("image", ()))
+        return content.files("image")
 
     def fingerprint(self) -> str:
         return f"descriptors 1; {' '.join(self._ordered())}; {self.frame}"
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        limits = Limits(pixels=self.max_megapixels * 1_000_000)
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(pieces)
-        for row, path in enumerate(pieces):
-            picture = open_picture(path, limits, near=classical.SIDE)
-            if isinstance(picture, Unreadable):
-                reasons[row] = picture.reason
-            else:
-                block = self.encode_pictures([picture])
-                values[row], reasons[row] = block.values[0], block.reasons[0]
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+        see = partial(open_picture, limits=Limits.of(self), near=classical.SIDE)
+        return rows_of(pieces, self.dim, see, self._described)
 
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
         """One row a picture (a frame of a clip, a drawing). "plain" where no group sees anything in it."""
-        values = np.zeros((len(pictures), self.dim), dtype=np.float32)
-        for row, picture in enumerate(pictures):
-            values[row] = self._describe(np.asarray(square(picture.convert("RGB"), classical.SIDE, self.frame)))
-        present: Bool[Array, " rows"] = np.asarray(values.any(axis=1))
-        return Block(values, present, tuple(None if here else "plain" for here in present.tolist()))
+        return rows_of(pictures, self.dim, itself, self._described)
+
+    def _described(self, picture: Image.Image) -> Float32[Array, " dim"] | Unreadable:
+        vector = self._describe(np.asarray(square(picture.convert("RGB"), classical.SIDE, self.frame)))
+        return vector if vector.any() else Unreadable("plain")
 
     def _describe(self, picture: classical.Picture) -> Float32[Array, " dim"]:
         colours = classical.lab(picture)

@@ -1,6 +1,6 @@
 """Picture vectors by EfficientNet-Lite0."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,12 @@ import numpy as np
 from annotated_types import Ge
 from PIL import Image
 
-from gobelin.arrays import Array, Float32
+from gobelin.arrays import Array, Float32, UInt8
 from gobelin.encoders import _imagenet, _lite0
+from gobelin.encoders._rows import itself, rows_in_batches
 from gobelin.encoders.sentence import Sentence
 from gobelin.media.augment.views import PICTURES, picture_views, told
-from gobelin.media.foreign import Limits, Unreadable
+from gobelin.media.foreign import Limits
 from gobelin.media.image import Frame, open_picture, square
 from gobelin.protocols import Content
 from gobelin.values import Block
@@ -52,38 +53,17 @@ class Efficientnet:
     _session: Any = field(default=None, init=False, repr=False, compare=False)
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("image", ()))
+        return content.files("image")
 
     def fingerprint(self) -> str:
         return f"efficientnet {_lite0.BUILD}; {_lite0.SHA256}; {self.frame}{told(self.views, PICTURES)}"
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        limits = Limits(pixels=self.max_megapixels * 1_000_000)
-        return self._encode([partial(open_picture, path, limits, near=_lite0.SIDE) for path in pieces])
+        see = partial(open_picture, limits=Limits.of(self), near=_lite0.SIDE)
+        return rows_in_batches(pieces, self.dim, see, self._squares, self._run, _TOGETHER)
 
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
-        return self._encode([partial(_itself, picture) for picture in pictures])
-
-    def _encode(self, opened: Sequence[Callable[[], Image.Image | Unreadable]]) -> Block:
-        """Each is opened as its turn comes and kept at 224 x 224 alone."""
-        values = np.zeros((len(opened), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(opened)
-        inputs = np.empty((_TOGETHER, 3, _lite0.SIDE, _lite0.SIDE), dtype=np.float32)
-        rows: list[int] = []
-        for row, take in enumerate(opened):
-            picture = take()
-            if isinstance(picture, Unreadable):
-                reasons[row] = picture.reason
-            else:
-                for view in (picture, *picture_views(picture, self.views)):
-                    small = np.asarray(square(view, _lite0.SIDE, self.frame))  # (224, 224, 3)
-                    inputs[len(rows)] = small.transpose(2, 0, 1)
-                    rows.append(row)
-                    if len(rows) == _TOGETHER:
-                        rows = self._add(values, rows, inputs)
-            if rows and row == len(opened) - 1:
-                rows = self._add(values, rows, inputs)
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+        return rows_in_batches(pictures, self.dim, itself, self._squares, self._run, _TOGETHER)
 
     def scores(self, pieces: Sequence[Path]) -> Block:
         """(n, 1000) ImageNet's probability of each class of `classes`; rows sum to one; absent as in `encode`."""
@@ -100,15 +80,18 @@ class Efficientnet:
 
         return points(vectors)
 
-    def _add(self, values: np.ndarray, rows: list[int], inputs: np.ndarray) -> list[int]:
-        """Adds each view's part to the vector of its picture; the next batch begins with no row."""
-        np.add.at(values, rows, self._run((inputs[: len(rows)] - 127) / 128) / np.float32(1 + self.views))
-        return []
+    def _squares(self, picture: Image.Image) -> Iterator[UInt8[Array, "224 224 3"]]:
+        """The picture and its views."""
+        for view in (picture, *picture_views(picture, self.views)):
+            yield np.asarray(square(view, _lite0.SIDE, self.frame))
 
-    def _run(self, inputs: np.ndarray) -> Any:
+    def _run(self, squares: UInt8[Array, "n 224 224 3"]) -> Float32[Array, "n dim"]:
+        """Of each its part of the mean over a picture's views."""
         if self._session is None:
             self._session = _open_session()
-        return self._session.run(["vectors"], {"pictures": inputs})[0]
+        inputs = np.ascontiguousarray(squares.transpose(0, 3, 1, 2), dtype=np.float32)
+        vectors: Array = self._session.run(["vectors"], {"pictures": (inputs - 127) / 128})[0]
+        return vectors / np.float32(1 + self.views)
 
 
 def probabilities(vectors: Float32[Array, "pictures dim"]) -> Float32[Array, "pictures classes"]:
@@ -117,10 +100,6 @@ def probabilities(vectors: Float32[Array, "pictures dim"]) -> Float32[Array, "pi
     logits = np.asarray(vectors, dtype=np.float32) @ weights.T + bias
     powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-def _itself(picture: Image.Image) -> Image.Image:
-    return picture
 
 
 def _open_session() -> Any:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -12,9 +12,10 @@ from annotated_types import Ge, Gt
 
 from gobelin import parts, weights
 from gobelin.arrays import Array, Float32
+from gobelin.encoders._rows import rows_of
 from gobelin.errors import RecipeError
 from gobelin.media.foreign import Limits, Unreadable
-from gobelin.media.video import open_clip
+from gobelin.media.video import Clip, open_clip
 from gobelin.protocols import Content, Encoder, Pictures
 from gobelin.values import Block
 
@@ -40,7 +41,7 @@ class Frames:
     """
 
     modality: ClassVar[str] = "video"
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
 
     image: str = "efficientnet"
@@ -67,32 +68,21 @@ class Frames:
         return int(self._eye.dim) + 2 * self.order
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("video", ()))
+        return content.files("video")
 
     def fingerprint(self) -> str:
         read = f"{self.frames} of {self.max_seconds:g} s, {self.max_frames} frames, near {_NEAR}"
         return f"frames 1; {read}; order {self.order}; {self._eye.fingerprint()}"
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        limits = Limits(
-            size=self.max_megabytes << 20,
-            pixels=self.max_megapixels * 1_000_000,
-            seconds=self.max_seconds,
-            frames=self.max_frames,
-        )
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(pieces)
-        for row, path in enumerate(pieces):
-            clip = open_clip(path, limits, near=_NEAR, most=self.frames)
-            if isinstance(clip, Unreadable):
-                reasons[row] = clip.reason
-                continue
-            seen = self._eye.encode_pictures(clip.pictures)
-            if seen.present.any():
-                values[row] = self._pooled(np.asarray(seen.values[seen.present], dtype=np.float32))
-            else:
-                reasons[row] = next((reason for reason in seen.reasons if reason), "empty")
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+        see = partial(open_clip, limits=Limits.of(self), near=_NEAR, most=self.frames)
+        return rows_of(pieces, self.dim, see, self._describe)
+
+    def _describe(self, clip: Clip) -> Float32[Array, " dim"] | Unreadable:
+        seen = self._eye.encode_pictures(clip.pictures)
+        if not seen.present.any():
+            return Unreadable(next((reason for reason in seen.reasons if reason), "empty"))
+        return self._pooled(np.asarray(seen.values[seen.present], dtype=np.float32))
 
     def _pooled(self, seen: Float32[Array, "pictures seen"]) -> Float32[Array, " dim"]:
         change = np.abs(np.diff(seen, axis=0)).mean(axis=0) if len(seen) > 1 else np.zeros_like(seen[0])

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Gt
 
 from gobelin.arrays import Array, Float32
-from gobelin.encoders._hugging import Hugging, Pooling, unit
+from gobelin.encoders._hugging import Hugging, Pooling
+from gobelin.encoders._rows import rows_of
 from gobelin.media.audio import open_sound
-from gobelin.media.foreign import Limits, Unreadable
-from gobelin.parts import need
+from gobelin.media.foreign import Limits
 from gobelin.protocols import Content
 from gobelin.values import Block
 
@@ -39,7 +40,7 @@ class HfAudio:
     """
 
     modality: ClassVar[str] = "audio"
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep", "media")
 
     model: str
     revision: str | None = None
@@ -48,11 +49,9 @@ class HfAudio:
     pooling: Pooling = "mean"
     unit: bool = True
     _hugging: Hugging = field(init=False, repr=False, compare=False)
-    _extractor: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        need("media", "hf_audio")
-        self._hugging = Hugging(self.model, self.revision, "audio")
+        self._hugging = Hugging(self.model, self.revision, "audio", self.pooling, self.unit)
 
     @property
     def dim(self) -> int:
@@ -63,43 +62,31 @@ class HfAudio:
         return self._hugging.space
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("audio", ()))
+        return content.files("audio")
 
     def fingerprint(self) -> str:
-        settings = f"{self.window:g} s; {self.max_seconds:g} s; {self.pooling}; {self.unit}"
-        return f"hf_audio 1; {self._hugging.origin}; {settings}"
+        return self._hugging.fingerprint(f"{self.window:g} s", f"{self.max_seconds:g} s")
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(pieces)
-        for row, path in enumerate(pieces):
-            sound = open_sound(path, self._own().sampling_rate, Limits(seconds=self.max_seconds))
-            if isinstance(sound, Unreadable):
-                reasons[row] = sound.reason
-            else:
-                values[row] = self._hear(sound)
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+        hear = partial(open_sound, rate=self._hugging.preparer.sampling_rate, limits=Limits.of(self))
+        return rows_of(pieces, self.dim, hear, self._hear)
 
     def _hear(self, sound: Float32[Array, " samples"]) -> Float32[Array, " dim"]:
-        parts = windows(sound, self._own().sampling_rate, self._seconds())
+        parts = windows(sound, self._hugging.preparer.sampling_rate, self._seconds())
         vectors = np.stack([self._run(part) for part in parts])
         mean = np.average(vectors, axis=0, weights=[len(part) for part in parts]).astype(np.float32)
-        return unit(mean[None])[0] if self.unit else mean
+        return self._hugging.scaled(mean[None])[0]
 
     def _run(self, part: Float32[Array, " samples"]) -> Float32[Array, " dim"]:
-        inputs = dict(self._own()(part, sampling_rate=self._own().sampling_rate, return_tensors="np"))
+        extractor = self._hugging.preparer
+        inputs = dict(extractor(part, sampling_rate=extractor.sampling_rate, return_tensors="np"))
         if "is_longer" in inputs:  # CLAP's extractor marks one of the short sounds as long, at random
             inputs["is_longer"] = np.zeros_like(inputs["is_longer"], dtype=bool)
-        return self._hugging.states(inputs, self.pooling)[0]
+        return self._hugging.states(inputs)[0]
 
     def _seconds(self) -> float:
-        fixed = getattr(self._own(), "nb_max_samples", None)
-        return min(self.window, fixed / self._own().sampling_rate) if fixed else self.window
-
-    def _own(self) -> Any:
-        if self._extractor is None:
-            self._extractor = self._hugging.load("AutoFeatureExtractor", "a feature extractor")
-        return self._extractor
+        fixed = getattr(self._hugging.preparer, "nb_max_samples", None)
+        return min(self.window, fixed / self._hugging.preparer.sampling_rate) if fixed else self.window
 
 
 def windows(sound: Float32[Array, " samples"], rate: int, seconds: float) -> list[Array]:

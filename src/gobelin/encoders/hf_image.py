@@ -11,14 +11,14 @@ from annotated_types import Ge
 from PIL import Image
 
 from gobelin.arrays import Array, Float32
-from gobelin.encoders._hugging import Hugging, Pooling, image_processor, unit
+from gobelin.encoders._hugging import Hugging, Pooling
+from gobelin.encoders._rows import itself, rows_in_batches
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import open_picture
 from gobelin.protocols import Content
 from gobelin.values import Block
 
 _TOGETHER = 8  # pictures a call
-Opened = Callable[[], Image.Image | Unreadable]
 
 
 @dataclass(kw_only=True)
@@ -40,7 +40,7 @@ class HfImage:
     """
 
     modality: ClassVar[str] = "image"
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     model: str
     revision: str | None = None
@@ -48,10 +48,9 @@ class HfImage:
     unit: bool = True
     max_megapixels: Annotated[int, Ge(1)] = 100
     _hugging: Hugging = field(init=False, repr=False, compare=False)
-    _processor: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._hugging = Hugging(self.model, self.revision, "image")
+        self._hugging = Hugging(self.model, self.revision, "image", self.pooling, self.unit)
 
     @property
     def dim(self) -> int:
@@ -62,53 +61,29 @@ class HfImage:
         return self._hugging.space
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("image", ()))
+        return content.files("image")
 
     def fingerprint(self) -> str:
-        return f"hf_image 1; {self._hugging.origin}; {self.pooling}; {self.unit}"
+        return self._hugging.fingerprint()
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        limits = Limits(pixels=self.max_megapixels * 1_000_000)
-        return self._encode([partial(open_picture, path, limits, near=self._near()) for path in pieces])
+        return self._encode(pieces, partial(open_picture, limits=Limits.of(self), near=self._near()))
 
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
-        return self._encode([partial(_itself, picture) for picture in pictures])
+        return self._encode(pictures, itself)
 
-    def _encode(self, opened: Sequence[Opened]) -> Block:
-        values = np.zeros((len(opened), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(opened)
-        rows: list[int] = []
-        prepared: list[Array] = []
-        for row, take in enumerate(opened):
-            picture = take()
-            if isinstance(picture, Unreadable):
-                reasons[row] = picture.reason
-            else:
-                rows.append(row)
-                prepared.append(self._prepared(picture))
-            if rows and (len(rows) == _TOGETHER or row == len(opened) - 1):
-                values[rows] = self._run(np.stack(prepared))
-                rows, prepared = [], []
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+    def _encode(self, pieces: Sequence[Any], read: Callable[[Any], Image.Image | Unreadable]) -> Block:
+        return rows_in_batches(pieces, self.dim, read, self._prepared, self._run, _TOGETHER)
 
     def _run(self, pixels: Float32[Array, "n 3 height width"]) -> Float32[Array, "n dim"]:
-        values = self._hugging.states({"pixel_values": pixels}, self.pooling)
-        return unit(values) if self.unit else values
+        return self._hugging.vectors({"pixel_values": pixels})
 
-    def _prepared(self, picture: Image.Image) -> Float32[Array, "3 height width"]:
-        return np.asarray(self._own()(images=picture, return_tensors="np")["pixel_values"][0], dtype=np.float32)
+    def _prepared(self, picture: Image.Image) -> list[Float32[Array, "3 height width"]]:
+        told = self._hugging.preparer(images=picture, return_tensors="np")
+        return [np.asarray(told["pixel_values"][0], dtype=np.float32)]
 
     def _near(self) -> int | None:
         """The longest side that the processor brings a picture to: a JPEG need not be decoded larger."""
-        size = getattr(self._own(), "size", None) or {}
+        size = getattr(self._hugging.preparer, "size", None) or {}
         sides = [length for length in dict(size).values() if isinstance(length, int)]
         return max(sides) if sides else None
-
-    def _own(self) -> Any:
-        if self._processor is None:
-            self._processor = image_processor(self._hugging)
-        return self._processor
-
-
-def _itself(picture: Image.Image) -> Image.Image:
-    return picture

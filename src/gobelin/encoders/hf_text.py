@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-import numpy as np
 from annotated_types import Ge
 
 from gobelin.arrays import Array, Float32
-from gobelin.encoders._hugging import Hugging, Pooling, unit
-from gobelin.encoders._tokens import by_length
+from gobelin.encoders._hugging import Hugging, Pooling
+from gobelin.encoders._rows import rows_of_texts
 from gobelin.media.text import compose
 from gobelin.protocols import Content
 from gobelin.values import Block
@@ -37,7 +36,7 @@ class HfText:
     """
 
     modality: ClassVar[str] = "text"
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     model: str
     revision: str | None = None
@@ -47,10 +46,9 @@ class HfText:
     pooling: Pooling = "mean"
     unit: bool = True
     _hugging: Hugging = field(init=False, repr=False, compare=False)
-    _tokenizer: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._hugging = Hugging(self.model, self.revision, "text")
+        self._hugging = Hugging(self.model, self.revision, "text", self.pooling, self.unit)
 
     @property
     def dim(self) -> int:
@@ -64,32 +62,25 @@ class HfText:
         return compose(content, self.fields, self.max_characters)
 
     def fingerprint(self) -> str:
-        return f"hf_text 1; {self._hugging.origin}; {self.max_tokens}; {self.pooling}; {self.unit}"
+        return self._hugging.fingerprint(self.max_tokens)
 
     def encode(self, pieces: Sequence[str]) -> Block:
-        present = np.array([bool(piece.strip()) for piece in pieces], dtype=bool)
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        for rows in by_length(pieces, _TOGETHER):
-            values[rows] = self._run([pieces[row] for row in rows])
-        return Block(values, present, tuple(None if here else "empty" for here in present.tolist()))
+        return rows_of_texts(pieces, self.dim, self._run, _TOGETHER)
 
     def _run(self, texts: Sequence[str]) -> Float32[Array, "texts dim"]:
-        if self._tokenizer is None:
-            self._tokenizer = self._hugging.load("AutoTokenizer", "a tokenizer")
-            self._tokenizer.pad_token = self._tokenizer.pad_token or self._tokenizer.eos_token
-            self._tokenizer.padding_side = "right"
+        tokenizer = self._hugging.preparer
         # SigLIP reads no mask: it was trained on texts filled up to its full length, and is used so
-        unmasked = "attention_mask" not in self._tokenizer.model_input_names
-        inputs = self._tokenizer(
+        unmasked = "attention_mask" not in tokenizer.model_input_names
+        inputs = tokenizer(
             list(texts),
             padding="max_length" if unmasked else True,
             truncation=True,
             max_length=self._longest(),
             return_tensors="np",
         )
-        values = self._hugging.states(dict(inputs), self.pooling)
-        return unit(values) if self.unit else values
+        return self._hugging.vectors(dict(inputs))
 
     def _longest(self) -> int:
-        told = (self._tokenizer.model_max_length, getattr(self._hugging.own_config, "max_position_embeddings", None))
+        own = self._hugging.own_config
+        told = (self._hugging.preparer.model_max_length, getattr(own, "max_position_embeddings", None))
         return min([self.max_tokens, *(n for n in told if isinstance(n, int) and 0 < n < _ENDLESS)])

@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from annotated_types import Ge, Gt
 
-from gobelin.encoders._corpus import Corpus, texts_of
+from gobelin.encoders._corpus import Corpus
 from gobelin.encoders._pooling import SMOOTHING, Pooling
 from gobelin.encoders._vector_file import Format, read_vectors
+from gobelin.encoders._word_table import WordTable, pooling_in, settings_in, state_of
 from gobelin.errors import RecipeError
 from gobelin.protocols import Content, State
 from gobelin.values import Block
@@ -45,12 +46,15 @@ class LoadedVectors:
     smoothing: Annotated[float, Gt(0)] = SMOOTHING
     fields: tuple[str, ...] = ("title", "categories", "text")
     max_characters: Annotated[int, Ge(1)] = 10_000
-    _pooling: Pooling | None = field(default=None, init=False, repr=False)
+    _table: WordTable = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._table = WordTable(self.fields, self.max_characters)
 
     @property
     def dim(self) -> int | None:
         """Dimensions of the file's vectors; None before `fit`."""
-        return None if self._pooling is None else self._pooling.dim
+        return self._table.dim
 
     def fit(self, contents: Iterable[Content], rng: np.random.Generator) -> Self:
         if not self.path:
@@ -65,33 +69,21 @@ class LoadedVectors:
             often = dict(zip(corpus.names, said.tolist(), strict=True))
             counts = np.array([often.get(name, 0) for name in names], dtype=np.float64)
             pooling = Pooling.of(names, vectors, counts, float(said.sum()), self.smoothing)
-            self._pooling = pooling.without_common(corpus.items())
+            self._table.pooling = pooling.without_common(corpus.items())
         return self
 
     def transform(self, contents: Iterable[Content]) -> Block:
-        if self._pooling is None:
-            raise RuntimeError("fit comes before transform")
-        return self._pooling.pool(
-            [[w for text in texts_of(one, self.fields, self.max_characters) for w in text] for one in contents]
-        )
+        return self._table.transform(contents)
 
     def near(self, word: str, k: int = 10) -> list[tuple[str, float]]:
         """The k kept words whose vectors have the largest cosine with that of a word; none where it is not known."""
-        if self._pooling is None:
-            raise RuntimeError("fit comes before near")
-        return self._pooling.near(word, k)
+        return self._table.near(word, k)
 
     def state(self) -> State:
-        settings = {name: getattr(self, name) for name in _SETTINGS}
-        pooling = None if self._pooling is None else self._pooling.state()
-        return {**settings, "fields": list(self.fields), "pooling": pooling}
+        return state_of(self, self._table)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        encoder = cls(**{name: state[name] for name in _SETTINGS}, fields=tuple(state["fields"]))
-        if state["pooling"] is not None:
-            encoder._pooling = Pooling.from_state(state["pooling"])
+        encoder = cls(**settings_in(state))
+        encoder._table.pooling = pooling_in(state)
         return encoder
-
-
-_SETTINGS = ("path", "format", "spare", "smoothing", "max_characters")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 from annotated_types import Ge, Le
 
+from gobelin.arrays import Array, Float32
 from gobelin.encoders._onnx import open_session
-from gobelin.encoders._tokens import Tokens, by_length
+from gobelin.encoders._rows import rows_of_texts
+from gobelin.encoders._tokens import Tokens
 from gobelin.media.text import compose
 from gobelin.protocols import Content
 from gobelin.values import Block
@@ -43,7 +44,7 @@ class Minilm:
 
     modality: ClassVar[str] = "text"
     dim: ClassVar[int] = 384
-    needs: ClassVar[str] = "text"
+    needs: ClassVar[tuple[str, ...]] = ("text",)
     weights: ClassVar[str] = "minilm"
 
     fields: tuple[str, ...] = ("title", "categories", "text")
@@ -60,15 +61,15 @@ class Minilm:
         return f"minilm {BUILD}; {'; '.join(Weights.files.values())}; {self.max_tokens}"
 
     def encode(self, pieces: Sequence[str]) -> Block:
-        present = np.array([bool(piece.strip()) for piece in pieces], dtype=bool)
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        for rows in by_length(pieces, _TOGETHER):
-            if self._network is None:
-                self._tokens = Tokens(folder("minilm") / TOKENIZER, self.max_tokens)
-                self._network = open_session(folder("minilm") / MODEL)
-            tokens, mask = self._tokens([pieces[row] for row in rows])
-            values[rows] = self._network.run(["vectors"], {"tokens": tokens, "mask": mask})[0]
-        return Block(values, present, tuple(None if here else "empty" for here in present.tolist()))
+        return rows_of_texts(pieces, self.dim, self._run, _TOGETHER)
+
+    def _run(self, texts: Sequence[str]) -> Float32[Array, "texts dim"]:
+        if self._network is None:
+            self._tokens = Tokens(folder("minilm") / TOKENIZER, self.max_tokens)
+            self._network = open_session(folder("minilm") / MODEL)
+        tokens, mask = self._tokens(texts)
+        vectors: Array = self._network.run(["vectors"], {"tokens": tokens, "mask": mask})[0]
+        return vectors
 
 
 def _latin(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -10,7 +11,8 @@ import numpy as np
 from annotated_types import Ge, Gt
 
 from gobelin.arrays import Array, Float32
-from gobelin.media.foreign import Limits, Unreadable
+from gobelin.encoders._rows import rows_of
+from gobelin.media.foreign import Limits
 from gobelin.media.motion import RATE, Moves, luma, motion_of
 from gobelin.media.video import Clip, open_clip
 from gobelin.protocols import Content
@@ -55,7 +57,7 @@ class Motion:
     """
 
     modality: ClassVar[str] = "video"
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
     dim: ClassVar[int] = len(_NAMES)
 
@@ -65,7 +67,7 @@ class Motion:
     max_megabytes: Annotated[int, Ge(1)] = 512
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("video", ()))
+        return content.files("video")
 
     def fingerprint(self) -> str:
         return f"motion 1; {self.max_seconds:g} s; {self.max_frames} frames"
@@ -74,21 +76,7 @@ class Motion:
         return list(_NAMES)
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        limits = Limits(
-            size=self.max_megabytes << 20,
-            pixels=self.max_megapixels * 1_000_000,
-            seconds=self.max_seconds,
-            frames=self.max_frames,
-        )
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(pieces)
-        for row, path in enumerate(pieces):
-            clip = open_clip(path, limits)
-            if isinstance(clip, Unreadable):
-                reasons[row] = clip.reason
-            else:
-                values[row] = describe(clip)
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+        return rows_of(pieces, self.dim, partial(open_clip, limits=Limits.of(self)), describe)
 
 
 def describe(clip: Clip) -> Float32[Array, " dim"]:

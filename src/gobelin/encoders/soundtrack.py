@@ -23,7 +23,7 @@ class Soundtrack:
     """
 
     modality: ClassVar[str] = "video"
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
 
     audio: str = "spectral"
@@ -44,7 +44,7 @@ class Soundtrack:
         return int(self._ear.dim)
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("video", ()))
+        return content.files("video")
 
     def fingerprint(self) -> str:
         return f"soundtrack 1; {self._ear.fingerprint()}"

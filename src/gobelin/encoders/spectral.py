@@ -3,16 +3,17 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Gt
 
-from gobelin.arrays import Array, Float32
+from gobelin.arrays import Array, Float32, Float64
+from gobelin.encoders._rows import rows_of
 from gobelin.media.audio import open_sound
-from gobelin.media.foreign import Limits, Unreadable
+from gobelin.media.foreign import Limits
 from gobelin.media.spectrum import magnitudes, mel_filters
 from gobelin.protocols import Content
 from gobelin.values import Block
@@ -58,28 +59,23 @@ class Spectral:
 
     modality: ClassVar[str] = "audio"
     dim: ClassVar[int] = 396
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
 
     max_seconds: Annotated[float, Gt(0)] = 60.0
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("audio", ()))
+        return content.files("audio")
 
     def fingerprint(self) -> str:
         return f"spectral 1; {self.max_seconds:g} s"
 
     def encode(self, pieces: Sequence[Path]) -> Block:
-        values = np.zeros((len(pieces), self.dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(pieces)
-        limits = Limits(seconds=self.max_seconds)
-        for row, path in enumerate(pieces):
-            sound = open_sound(path, RATE, limits)
-            if isinstance(sound, Unreadable):
-                reasons[row] = sound.reason
-            else:
-                values[row] = np.concatenate([group / np.sqrt(len(group)) for group in describe(sound).values()])
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+        return rows_of(pieces, self.dim, partial(open_sound, rate=RATE, limits=Limits.of(self)), _vector)
+
+
+def _vector(sound: Float32[Array, " samples"]) -> Float64[Array, " dim"]:
+    return np.concatenate([group / np.sqrt(len(group)) for group in describe(sound).values()])
 
 
 def describe(sound: Float32[Array, " samples"]) -> Mapping[str, Float32[Array, " numbers"]]:

@@ -9,8 +9,9 @@ from annotated_types import Ge, Gt, Le
 from scipy.sparse import coo_array, csr_array
 
 from gobelin.arrays import Array, Float32, Float64, Int64
-from gobelin.encoders._corpus import Corpus, most_frequent, texts_of
+from gobelin.encoders._corpus import Corpus, most_frequent
 from gobelin.encoders._pooling import SMOOTHING, Pooling
+from gobelin.encoders._word_table import WordTable, pooling_in, settings_in, state_of
 from gobelin.protocols import Content, State
 from gobelin.values import Block
 
@@ -57,12 +58,15 @@ class WordVectors:
     min_df: Annotated[int, Ge(1)] = 2
     max_words: Annotated[int, Ge(1)] = 30_000
     max_characters: Annotated[int, Ge(1)] = 10_000
-    _pooling: Pooling | None = field(default=None, init=False, repr=False)
+    _table: WordTable = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._table = WordTable(self.fields, self.max_characters)
 
     @property
     def dim(self) -> int | None:
         """Dimensions of a vector; None before `fit`."""
-        return None if self._pooling is None else self._pooling.dim
+        return self._table.dim
 
     def fit(self, contents: Iterable[Content], rng: np.random.Generator) -> Self:
         with Corpus().read(contents, self.fields, self.max_characters) as corpus:
@@ -74,36 +78,24 @@ class WordVectors:
             vectors = _vectors(_shifted_pmi(pairs, self.shift), self.dimensions, self.power, rng)
             names = [corpus.names[number] for number in kept.tolist()]
             pooling = Pooling.of(names, vectors, said[kept], float(said.sum()), self.smoothing)
-            self._pooling = pooling.without_common(corpus.items())
+            self._table.pooling = pooling.without_common(corpus.items())
         return self
 
     def transform(self, contents: Iterable[Content]) -> Block:
-        if self._pooling is None:
-            raise RuntimeError("fit comes before transform")
-        return self._pooling.pool(
-            [[w for text in texts_of(one, self.fields, self.max_characters) for w in text] for one in contents]
-        )
+        return self._table.transform(contents)
 
     def near(self, word: str, k: int = 10) -> list[tuple[str, float]]:
         """The k words whose vectors have the largest cosine with that of a word; none where it is not known."""
-        if self._pooling is None:
-            raise RuntimeError("fit comes before near")
-        return self._pooling.near(word, k)
+        return self._table.near(word, k)
 
     def state(self) -> State:
-        settings = {name: getattr(self, name) for name in _SETTINGS}
-        pooling = None if self._pooling is None else self._pooling.state()
-        return {**settings, "fields": list(self.fields), "pooling": pooling}
+        return state_of(self, self._table)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        encoder = cls(**{name: state[name] for name in _SETTINGS}, fields=tuple(state["fields"]))
-        if state["pooling"] is not None:
-            encoder._pooling = Pooling.from_state(state["pooling"])
+        encoder = cls(**settings_in(state))
+        encoder._table.pooling = pooling_in(state)
         return encoder
-
-
-_SETTINGS = ("dimensions", "window", "shift", "power", "smoothing", "min_df", "max_words", "max_characters")
 
 
 def _pairs(corpus: Corpus, kept: Int64[Array, " kept"], window: int) -> csr_array:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -12,8 +13,9 @@ from scipy.special import expit
 
 from gobelin.arrays import Array, Float32
 from gobelin.encoders._onnx import open_session
+from gobelin.encoders._rows import rows_of
 from gobelin.media.audio import open_sound
-from gobelin.media.foreign import Limits, Unreadable
+from gobelin.media.foreign import Limits
 from gobelin.media.spectrum import magnitudes, mel_filters
 from gobelin.protocols import Content
 from gobelin.values import Block
@@ -47,7 +49,7 @@ class Yamnet:
 
     modality: ClassVar[str] = "audio"
     dim: ClassVar[int] = 1024
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
     isolated: ClassVar[bool] = True
     weights: ClassVar[str] = "yamnet"
 
@@ -55,7 +57,7 @@ class Yamnet:
     _session: Any = field(default=None, init=False, repr=False, compare=False)
 
     def pieces(self, content: Content) -> tuple[Path, ...]:
-        return tuple(Path(path) for path in content.fields.get("audio", ()))
+        return content.files("audio")
 
     def fingerprint(self) -> str:
         return f"yamnet {BUILD}; {'; '.join(Weights.files.values())}; {self.max_seconds:g} s"
@@ -72,17 +74,11 @@ class Yamnet:
         return tuple(json.loads((folder("yamnet") / CLASSES).read_text(encoding="utf-8")))
 
     def _hear(self, pieces: Sequence[Path], output: str, dim: int) -> Block:
-        values = np.zeros((len(pieces), dim), dtype=np.float32)
-        reasons: list[str | None] = [None] * len(pieces)
-        limits = Limits(seconds=self.max_seconds)
-        for row, path in enumerate(pieces):
-            sound = open_sound(path, RATE, limits)
-            if isinstance(sound, Unreadable):
-                reasons[row] = sound.reason
-                continue
-            parts = self._run(patches(sound), output)
-            values[row] = (parts if output == "vectors" else expit(parts)).mean(axis=0)
-        return Block(values, np.array([reason is None for reason in reasons], dtype=bool), tuple(reasons))
+        def describe(sound: Float32[Array, " samples"]) -> Array:
+            told = self._run(patches(sound), output)
+            return (told if output == "vectors" else expit(told)).mean(axis=0)
+
+        return rows_of(pieces, dim, partial(open_sound, rate=RATE, limits=Limits.of(self)), describe)
 
     def _run(self, inputs: Float32[Array, "patches 1 96 64"], output: str) -> Array:
         if self._session is None:

@@ -3,6 +3,7 @@
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from gobelin.data.pictures import PIXELS
 
@@ -21,11 +22,24 @@ class Limits:
     seconds: float = 60.0
     frames: int = 4_000
 
+    @classmethod
+    def of(cls, part: object) -> Self:
+        """As the settings of a part say, in their units: max_megabytes (of 2^20 bytes), max_megapixels, max_seconds,
+        max_frames; what it has no setting for is as it stands above."""
+        usual = cls()
+        megabytes, megapixels = getattr(part, "max_megabytes", None), getattr(part, "max_megapixels", None)
+        return cls(
+            size=usual.size if megabytes is None else megabytes << 20,
+            pixels=usual.pixels if megapixels is None else megapixels * 1_000_000,
+            seconds=getattr(part, "max_seconds", usual.seconds),
+            frames=getattr(part, "max_frames", usual.frames),
+        )
+
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Why there is no content. reason: missing | unreadable | empty | too large | broken | no video | no sound;
-    detail: for people."""
+    """Why there is no content. reason: missing | unreadable | empty | too large | broken | no video | no sound, or an
+    encoder's own word for content that says nothing to it (plain | unknown words ...); detail: for people."""
 
     reason: str
     detail: str = ""

@@ -1,7 +1,7 @@
 """Attributes that clips show."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,8 +12,9 @@ from gobelin.encoders.frames import Frames
 from gobelin.encoders.motion import Motion
 from gobelin.features.cache import Cache
 from gobelin.features.runner import NOT_GIVEN, encode_table
+from gobelin.features.selection import Selection
 from gobelin.protocols import Content
-from gobelin.values import UNREADABLE, Features, Reading, Vocabulary
+from gobelin.values import UNREADABLE, Reading
 
 _RULES = "1"  # raised when a rule changes
 _STILL, _LIVELY = 0.004, 0.03  # mean change of a pixel from frame to frame, of 1
@@ -35,7 +36,7 @@ class ClipFacts:
 
     source: ClassVar[str] = "video"
     fields: ClassVar[tuple[str, ...]] = ("video",)
-    needs: ClassVar[str] = "media"
+    needs: ClassVar[tuple[str, ...]] = ("media",)
 
     concepts: Annotated[int, Ge(0)] = 3
     probable: Annotated[float, Ge(0), Le(1)] = 0.1
@@ -50,7 +51,7 @@ class ClipFacts:
         out: list[list[Reading]] = [[] for _ in contents]
         if not rows:
             return out
-        some = _Some([replace(contents[row], item=str(row)) for row in rows])
+        some = Selection([replace(contents[row], item=str(row)) for row in rows])
         table, reports = encode_table(some, self._encoders(), cache=Cache())
         reasons = " or ".join(why for why in reports["motion"].absent if why != NOT_GIVEN)
         for place, row in enumerate(rows):
@@ -85,18 +86,3 @@ class ClipFacts:
             for place in best
             if scores[place] >= self.probable
         ]
-
-
-@dataclass(frozen=True)
-class _Some:
-    """A few items as the runner takes a catalogue."""
-
-    given: Sequence[Content]
-    vectors: Mapping[str, Features] = field(default_factory=dict)
-
-    @property
-    def items(self) -> Vocabulary:
-        return Vocabulary(content.item for content in self.given)
-
-    def contents(self, rows: Iterable[int] | None = None) -> Iterator[Content]:
-        return iter(self.given if rows is None else [self.given[row] for row in rows])

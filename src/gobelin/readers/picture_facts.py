@@ -62,7 +62,7 @@ class PictureFacts:
         return f"picture facts {_RULES}; {self.least}; {self.pattern}; {self.concepts}; {self.probable}; {network}"
 
     def read(self, contents: Sequence[Content]) -> list[list[Reading]]:
-        paths = [[Path(path) for path in content.fields.get("image", ())] for content in contents]
+        paths = [content.files("image") for content in contents]
         flat = list(dict.fromkeys(path for some in paths for path in some))
         told = {path: list(self._looks(path)) for path in flat}
         if self.concepts:
@@ -72,7 +72,7 @@ class PictureFacts:
         return [surest(reading for path in some for reading in told[path]) for some in paths]
 
     def _looks(self, path: Path) -> Iterator[Reading]:
-        picture = open_picture(path, Limits(pixels=self.max_megapixels * 1_000_000), near=_SIDE)
+        picture = open_picture(path, Limits.of(self), near=_SIDE)
         if isinstance(picture, Unreadable):
             yield Reading(UNREADABLE, picture.reason, 1.0, self.source)
             return
