@@ -145,10 +145,12 @@ class Epoch:
 class Journal:
     """How a training is kept and told. folder: where its checkpoints lie, so that a killed one goes on; None: nowhere.
 
-    seconds: after which it ends with what it has; tell: told of (epoch, epochs) after each.
+    apart: seconds between two checkpoints; seconds: after which it ends with what it has; tell: told of (epoch, epochs)
+    after each.
     """
 
     folder: Path | None = None
+    apart: float = 5.0
     seconds: float | None = None
     tell: Callable[[int, int], None] | None = None
 

@@ -134,7 +134,9 @@ def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
 def fit(contender: Contender, settings: Mapping[str, Any], train: Train, work: Path | None = None) -> Recommender:
     """train: with these senses alone it is taken as it is, so that the model and its caller mean the same value.
 
-    work: where a training that is killed leaves what it has, and goes on. Raises UserError where there is nothing to learn from: no log, and no sense that the model reads.
+    work: where a training that is killed leaves what it has, and goes on.
+
+    Raises UserError where there is nothing to learn from: no log, and no sense that the model reads.
     """
     if not len(train.histories.items) and not (contender.senses and _reads_senses(contender.part)):
         raise UserError(
@@ -158,7 +160,9 @@ def search(
 ) -> Found:
     """Settings by validation alone: warm knobs first, then what concerns cold items, then their scale.
 
-    A model that is trained is stopped by validation too. work: as in `fit`. Every contender has the same fits and seconds in all: where the two are searched apart, a quarter goes to the first.
+    A model that is trained is stopped by validation too. work: as in `fit`.
+
+    Every contender has the same fits and seconds in all: where the two are searched apart, a quarter goes to the first.
     """
     begun = time.monotonic()
     whole = bench
@@ -198,7 +202,7 @@ def search(
 
     def taught(model: Learns, settings: Mapping[str, Any], exam: Exam) -> float:
         seconds = min(LONGEST * tune.seconds, max(tune.seconds - (time.monotonic() - begun), 1.0))
-        journal = Journal(_place(work, contender, settings, train), seconds)
+        journal = Journal(_place(work, contender, settings, train), seconds=seconds)
         model.fit(train, _rng(train, contender), lambda one: bench.value(one, exam, tune.metric), journal)
         value = max((epoch.value for epoch in model.curve if epoch.value is not None), default=0.0)
         if not learned or value > learned[0][0]:

@@ -1,6 +1,7 @@
 """Pieces of networks whose chance comes from a generator, where torch's own would take it from a global one."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class Tower(nn.Module):
     def __init__(self, sizes: Sequence[int], share: float, chance: torch.Generator) -> None:
         super().__init__()
         self.share = share
-        self.layers = nn.ModuleList([linear(a, b, chance) for a, b in zip(sizes, sizes[1:], strict=False)])
+        self.layers = nn.ModuleList([linear(a, b, chance) for a, b in pairwise(sizes)])
 
     def forward(self, x: Tensor, chance: torch.Generator | None = None) -> Tensor:
         """(..., sizes[0]) -> (..., sizes[-1])."""

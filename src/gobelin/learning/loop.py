@@ -14,8 +14,6 @@ from gobelin.errors import UserError
 from gobelin.learning import checkpoint, optimisers, schedules
 from gobelin.protocols import Epoch, Journal
 
-SAVE_EACH = 5.0  # seconds between two checkpoints
-
 Batch = TypeVar("Batch")
 
 
@@ -50,10 +48,11 @@ def learn(
 ) -> tuple[Epoch, ...]:
     """Minimise the mean of `loss` over an epoch's batches, epoch after epoch; the epochs, as they went.
 
-    batches: of one epoch, drawn by the generator it is handed; as many each time. loss: of a batch, with a generator for
-    whatever chance it needs. judge: the higher the better; asked each `plan.every` epochs and after the last; in the end
-    the network has the parameters that it liked best. journal: where a checkpoint lies and goes. Raises UserError where
-    the very first epoch gives no finite loss; later it ends with what was best.
+    batches: of one epoch, drawn by the generator it is handed; as many each time. loss: of a batch, with a generator
+    for whatever chance it needs. judge: the higher the better; asked each `plan.every` epochs and after the last; in
+    the end the network has the parameters that it liked best. journal: where a checkpoint lies and goes.
+
+    Raises UserError where the very first epoch gives no finite loss; later it ends with what was best.
     """
     journal = journal or Journal()
     seed = int(rng.integers(2**62))
@@ -83,7 +82,7 @@ def learn(
         epochs = (*epochs, told)
         ended = ended or _since(epochs) >= plan.patience or _late(begun, journal)
         now = time.monotonic()
-        if journal.folder and (ended or last or now - saved >= SAVE_EACH):
+        if journal.folder and (ended or last or now - saved >= journal.apart):
             saved = now
             checkpoint.keep(journal.folder, label, network, optimiser, checkpoint.Kept(epochs, best, ended))
         if journal.tell:

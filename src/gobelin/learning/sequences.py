@@ -12,6 +12,7 @@ from gobelin.values import Histories
 from gobelin.values.histories import Kind
 
 KINDS = len(Kind)
+TOGETHER = 16  # batches among whose rows like lengths are brought together: less is padded
 GAPS = 16  # steps of the time between events: 2^step minutes
 
 
@@ -68,7 +69,12 @@ def padded(histories: Histories, length: int) -> Padded:
 
 
 def shuffled(given: Padded, size: int, rng: np.random.Generator) -> Iterator[Padded]:
-    """One epoch of batches: rows with two events or more, each once, in random order."""
-    rows = rng.permutation(np.flatnonzero(given.real.sum(axis=1) >= 2))
-    for start in range(0, len(rows), size):
-        yield given.take(rows[start : start + size]).shorter()
+    """One epoch of batches: rows with two events or more, each once, in random order; like lengths come together."""
+    lengths = given.real.sum(axis=1)
+    rows = rng.permutation(np.flatnonzero(lengths >= 2))
+    for start in range(0, len(rows), size * TOGETHER):
+        some = rows[start : start + size * TOGETHER]
+        some = some[np.argsort(lengths[some], kind="stable")]
+        batches = [some[at : at + size] for at in range(0, len(some), size)]
+        for place in rng.permutation(len(batches)).tolist():
+            yield given.take(batches[place]).shorter()

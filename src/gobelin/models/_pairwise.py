@@ -4,7 +4,7 @@ A network gives (users, dim) `people`, and item vectors and how loud each item i
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ OTHERS = 200  # items that stand for the catalogue where a history becomes a vec
 Pairs = tuple[Tensor, Tensor, Tensor]
 
 
+@runtime_checkable
 class Compared(Protocol):
     """A network by which BPR compares."""
 

@@ -24,10 +24,10 @@ from gobelin.values import Queries, Train
 class BprMf:
     """BPR-MF: min sum over taken i, other j of -ln sigma(z_u'(y_i - y_j) + b_i - b_j) + l/2 (|z|^2 + |y|^2).
 
-    (Rendle, Freudenthaler, Gantner, Schmidt-Thieme, UAI 2009.) One other item is drawn for each pair and epoch, uniformly.
+    (Rendle, Freudenthaler, Gantner, Schmidt-Thieme, UAI 2009.) For each pair one other item is drawn anew each epoch.
 
     factors: length of the vectors; regularisation: l; batch: pairs a step; epochs: at most, with a monitor the best is
-    kept; patience: of the monitor's answers, one each fifth epoch.
+    kept; patience: answers of the monitor without a better one, one each fifth epoch.
 
     No user is stored: whoever asks gets the vector that their history wants among the learned items, by the same loss
     against 200 items that stand for the catalogue. Relations: als weighs all pairs at once and is stronger on most
