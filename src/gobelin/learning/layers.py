@@ -26,13 +26,12 @@ def table(rows: int, dim: int, scale: float, chance: torch.Generator) -> nn.Para
 
 def linear(inputs: int, outputs: int, chance: torch.Generator, bias: bool = True) -> nn.Linear:
     """Xavier's start (Glorot and Bengio, AISTATS 2010), the bias zero."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
+    layer = nn.Linear(inputs, outputs, bias=bias, device="meta").to_empty(device="cpu")  # torch's start draws globally
     bound = (6 / (inputs + outputs)) ** 0.5
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=chance)
         if bias:
             layer.bias.zero_()
-    assert isinstance(layer, nn.Linear)
     return layer
 
 

@@ -76,8 +76,9 @@ def learn(
             best = _copy(network)
         elif last or (len(epochs) + 1) % plan.every == 0:
             network.eval()
-            told = Epoch(told.loss, judge(), told.seconds)
-            if told.value > _liked(epochs):
+            value = judge()
+            told = Epoch(told.loss, value, told.seconds)
+            if value > _liked(epochs):
                 best = _copy(network)
         epochs = (*epochs, told)
         ended = ended or _since(epochs) >= plan.patience or _late(begun, journal)
@@ -125,7 +126,7 @@ def _epoch(
         total += float(told.detach())
         if not math.isfinite(total):
             break
-        told.backward()
+        torch.autograd.backward(told)
         if plan.clip is not None:
             nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
         optimiser.step()

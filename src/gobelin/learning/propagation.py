@@ -6,6 +6,7 @@ torch's own gradient of a sparse product makes the transpose anew at each step, 
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
@@ -31,22 +32,22 @@ class Propagation:
 
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor) -> Tensor:
         ctx.back = back
         return there @ x
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return ctx.back @ gradient, None, None
 
 
 def normalised(log: csr_array) -> csr_array:
     """D_u^-1/2 X D_i^-1/2 of a log of ones (LightGCN, He et al., SIGIR 2020). (users, items)."""
-    x = log.astype("float32")
-    x.data = (x.data != 0).astype("float32")
-    by_user = x.sum(axis=1).clip(1) ** -0.5
-    by_item = x.sum(axis=0).clip(1) ** -0.5
-    return csr_array(x.multiply(by_user[:, None]).multiply(by_item[None, :]).tocsr().astype("float32"))
+    lengths = np.diff(log.indptr)
+    by_user = np.maximum(lengths, 1) ** -0.5
+    by_item = np.maximum(np.bincount(log.indices, minlength=log.shape[1]), 1) ** -0.5
+    values = np.repeat(by_user, lengths) * by_item[log.indices]
+    return csr_array((values.astype(np.float32), log.indices, log.indptr), shape=log.shape)
 
 
 def _tensor(matrix: csr_array) -> Tensor:
