@@ -11,8 +11,9 @@ import numpy as np
 
 from gobelin import recipe as recipes
 from gobelin import store
-from gobelin.contest import calibration, contenders, evidence, ratings
+from gobelin.contest import calibration, contenders, evidence, kept, ratings
 from gobelin.contest.bench import Bench
+from gobelin.contest.calibration import Joint
 from gobelin.contest.contenders import Contender, Found
 from gobelin.contest.evidence import Judged, Trial
 from gobelin.data.cleaning import clean
@@ -111,7 +112,7 @@ def contest(
 ) -> tuple[Trial, Encoded]:
     """Everything up to the report: each contender searched on validation, fitted on train, asked once for the test.
 
-    work: a folder in which trainings that are killed leave what they have, for the next call.
+    work: a folder in which a process that is killed leaves trainings and judged contenders, for the next call.
     """
     meter = meter or Meter()
     with meter.step("read"):
@@ -149,16 +150,19 @@ def contest(
 def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress, work: Path | None) -> None:
     """Search, fit and ask one contender. A baseline that this log cannot feed (no times, say) is left out and named."""
     bench, tune = trial.bench, trial.recipe.tune
+    place = None if work is None else kept.place(work, contender, bench, tune)
+    judged = None if place is None else kept.find(place, contender, bench)
+    if judged is not None and contender.role != "chosen":  # the chosen one's model is asked for reasons too
+        trial.judged[contender.name] = judged
+        return
     before = dict(meter.seconds)
     try:
-        with meter.step("search"):
-            found = contenders.search(contender, bench, tune, lambda i, n: tell(f"search {contender.name}", i, n), work)
-            found, joint = calibration.calibrated(found, bench, tune)
+        found, joint = (judged.found, None) if judged else _searched(trial, contender, meter, tell, work)
         with meter.step("fit"):
             train = bench.train.only(*contender.senses)
             model = found.fitted or contenders.fit(contender, found.settings, train, work)
         with meter.step("rank"):
-            answers = evidence.ask(bench, model)
+            answers = judged.answers if judged else evidence.ask(bench, model)
             if contender.role == "chosen" and answers is not None:
                 trial.joint = None if joint is None else joint.with_test(bench, model)
     except UserError as wrong:
@@ -169,8 +173,20 @@ def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress, w
     if contender.role == "chosen" and answers is not None:
         with meter.step("explain"):
             trial.people = evidence.people(trial, model, train, answers)
-    seconds = {step: meter.seconds[step] - before.get(step, 0.0) for step in ("search", "fit", "rank")}
-    trial.judged[contender.name] = Judged(replace(found, fitted=None), seconds, answers)
+    seconds = {step: meter.seconds.get(step, 0.0) - before.get(step, 0.0) for step in ("search", "fit", "rank")}
+    judged = judged or Judged(replace(found, fitted=None), seconds, answers)
+    trial.judged[contender.name] = judged
+    if place is not None and trial.joint is None:
+        kept.keep(place, judged)
+
+
+def _searched(
+    trial: Trial, contender: Contender, meter: Meter, tell: Progress, work: Path | None
+) -> tuple[Found, Joint | None]:
+    bench, tune = trial.bench, trial.recipe.tune
+    with meter.step("search"):
+        found = contenders.search(contender, bench, tune, lambda i, n: tell(f"search {contender.name}", i, n), work)
+        return calibration.calibrated(found, bench, tune)
 
 
 def _refitted(trial: Trial) -> evidence.Answers | None:
