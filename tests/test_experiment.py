@@ -10,6 +10,7 @@ import pytest
 
 import gobelin as gb
 from gobelin import demo, store
+from gobelin.contest import contenders
 from gobelin.errors import RecipeError, UnknownName, UserError
 
 RECIPE = {
@@ -290,3 +291,27 @@ def test_compare_judges_every_way_of_filling_in_by_its_name(shop, tmp_path) -> N
     assert found[0] != found[1]
     with pytest.raises(RecipeError, match="nothing"):
         gb.compare(shop, ["weave"], tmp_path / "x", split="random", fills=["nothing"])
+
+
+def test_a_comparison_that_is_interrupted_goes_on_with_what_it_has_judged(shop, tmp_path, monkeypatch) -> None:
+    searched: list[str] = []
+    real = contenders.search
+
+    def search(contender, *others, **more):
+        if contender.part == "als" and not searched.count("als"):
+            searched.append("als")
+            raise KeyboardInterrupt
+        searched.append(contender.part)
+        return real(contender, *others, **more)
+
+    monkeypatch.setattr(contenders, "search", search)
+    asked = {"split": "random", "settings": ["tune.trials=2", "encoders={text={part='words'}}"], "seeds": 1}
+    with pytest.raises(KeyboardInterrupt):
+        gb.compare(shop, ["ease", "rp3beta", "als"], tmp_path / "cmp", **asked)
+    assert not (tmp_path / "cmp").exists()
+    told = gb.compare(shop, ["ease", "rp3beta", "als"], tmp_path / "cmp", **asked)
+    assert searched == ["ease", "rp3beta", "als", "als"]
+    assert [path.name for path in tmp_path.iterdir()] == ["cmp"]
+    whole = gb.compare(shop, ["ease", "rp3beta", "als"], tmp_path / "again", **asked)
+    assert [one["mean"] for one in whole["recipes"].values()] == [one["mean"] for one in told["recipes"].values()]
+    assert whole["comparisons"] == told["comparisons"]

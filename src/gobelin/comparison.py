@@ -1,5 +1,6 @@
 """Several recipes, several seeds, and what happens when senses are missing: one page, paired tests."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def compare(
 
     The first recipe is compared with every other one, user by user over all seeds, p-values corrected for their number
     (Holm). drops: (sense or "all", share): everything again with that share of items stripped of it. fills: ways to put
-    in what is missing (`features.filling`): each recipe once for each of them, named "weave, fill = mean".
+    in what is missing (`features.filling`): each recipe once for each of them, named "weave, fill = mean". What was
+    judged before a process was killed is not judged again.
     """
     if len(set(recipes)) != len(recipes) or not recipes:
         raise RecipeError(f"Recipes {', '.join(recipes) or '(none)'}.", "one or more, each once.", "e.g. weave,ease.")
@@ -59,6 +61,7 @@ def compare(
         trial, _ = contest(
             data, made[name], seed=seed, baselines=False, drop=drop, workers=workers, meter=meter,
             tell=lambda step, done, total: tell(f"{name}, seed {seed}: {step}", done, total),
+            work=store.work(Path(out)),
         )  # fmt: skip
         asked.update(trial.asked)
         if trial.chosen.answers is None:
@@ -94,6 +97,7 @@ def compare(
     with store.publish(Path(out), kind="comparison") as folder:
         store.write_json(folder / "compare.json", result)
         write_compare(result, folder)
+    shutil.rmtree(store.work(Path(out)), ignore_errors=True)
     return result
 
 

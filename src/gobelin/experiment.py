@@ -1,5 +1,6 @@
 """The flow on one page: data -> split -> encoders -> search -> fit -> rank -> metrics -> report -> run folder."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,8 +11,9 @@ import numpy as np
 
 from gobelin import recipe as recipes
 from gobelin import store
-from gobelin.contest import calibration, contenders, evidence, ratings
+from gobelin.contest import calibration, contenders, evidence, kept, ratings
 from gobelin.contest.bench import Bench
+from gobelin.contest.calibration import Joint
 from gobelin.contest.contenders import Contender, Found
 from gobelin.contest.evidence import Judged, Trial
 from gobelin.data.cleaning import clean
@@ -73,6 +75,7 @@ def run(
             workers=workers,
             meter=meter,
             tell=tell,
+            work=store.work(target),
         )
         trial.asked = {**trial.asked, "command": command}
         if baselines:
@@ -84,12 +87,13 @@ def run(
             if final:
                 with meter.step("final fit"):
                     tell("final fit", 0, 0)
-                    _fit_everything(folder / "model", trial, woven, seed)
+                    _fit_everything(folder / "model", trial, woven, seed, store.work(target))
             evidence.write_tables(folder, trial)
             (folder / "recipe.toml").write_text(asked_recipe.as_toml(), encoding="utf-8")
             report |= meter.as_json()
             store.write_json(folder / "report.json", report)
             write_report(report, folder, trial.dataset.catalogue.root)
+    shutil.rmtree(store.work(target), ignore_errors=True)
     return Run.open(target)
 
 
@@ -104,8 +108,12 @@ def contest(
     workers: int | None = None,
     meter: Meter | None = None,
     tell: Progress = lambda step, done, total: None,
+    work: Path | None = None,
 ) -> tuple[Trial, Encoded]:
-    """Everything up to the report: each contender searched on validation, fitted on train, asked once for the test."""
+    """Everything up to the report: each contender searched on validation, fitted on train, asked once for the test.
+
+    work: a folder in which a process that is killed leaves trainings and judged contenders, for the next call.
+    """
     meter = meter or Meter()
     with meter.step("read"):
         data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
@@ -132,26 +140,29 @@ def contest(
     }
     trial = Trial(data, recipe, asked, health, bench, woven.reports)
     for contender in contenders.line_up(recipe, bench.train.table, baselines=baselines):
-        _compete(trial, contender, meter, tell)
+        _compete(trial, contender, meter, tell, work)
     if refit and trial.chosen.answers is not None:
         with meter.step("refit"):
             trial.refit = _refitted(trial)
     return trial, woven
 
 
-def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress) -> None:
+def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress, work: Path | None) -> None:
     """Search, fit and ask one contender. A baseline that this log cannot feed (no times, say) is left out and named."""
     bench, tune = trial.bench, trial.recipe.tune
+    place = None if work is None else kept.place(work, contender, bench, tune)
+    judged = None if place is None else kept.find(place, contender, bench)
+    if judged is not None and contender.role != "chosen":  # the chosen one's model is asked for reasons too
+        trial.judged[contender.name] = judged
+        return
     before = dict(meter.seconds)
     try:
-        with meter.step("search"):
-            found = contenders.search(contender, bench, tune, lambda i, n: tell(f"search {contender.name}", i, n))
-            found, joint = calibration.calibrated(found, bench, tune)
+        found, joint = (judged.found, None) if judged else _searched(trial, contender, meter, tell, work)
         with meter.step("fit"):
             train = bench.train.only(*contender.senses)
-            model = contenders.fit(contender, found.settings, train)
+            model = found.fitted or contenders.fit(contender, found.settings, train, work)
         with meter.step("rank"):
-            answers = evidence.ask(bench, model)
+            answers = judged.answers if judged else evidence.ask(bench, model)
             if contender.role == "chosen" and answers is not None:
                 trial.joint = None if joint is None else joint.with_test(bench, model)
     except UserError as wrong:
@@ -162,8 +173,20 @@ def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress) -
     if contender.role == "chosen" and answers is not None:
         with meter.step("explain"):
             trial.people = evidence.people(trial, model, train, answers)
-    seconds = {step: meter.seconds[step] - before.get(step, 0.0) for step in ("search", "fit", "rank")}
-    trial.judged[contender.name] = Judged(found, seconds, answers)
+    seconds = {step: meter.seconds.get(step, 0.0) - before.get(step, 0.0) for step in ("search", "fit", "rank")}
+    judged = judged or Judged(replace(found, fitted=None), seconds, answers)
+    trial.judged[contender.name] = judged
+    if place is not None and trial.joint is None:
+        kept.keep(place, judged)
+
+
+def _searched(
+    trial: Trial, contender: Contender, meter: Meter, tell: Progress, work: Path | None
+) -> tuple[Found, Joint | None]:
+    bench, tune = trial.bench, trial.recipe.tune
+    with meter.step("search"):
+        found = contenders.search(contender, bench, tune, lambda i, n: tell(f"search {contender.name}", i, n), work)
+        return calibration.calibrated(found, bench, tune)
 
 
 def _refitted(trial: Trial) -> evidence.Answers | None:
@@ -174,11 +197,11 @@ def _refitted(trial: Trial) -> evidence.Answers | None:
     return evidence.ask(bench, contenders.fit(found.contender, found.settings, bench.train))
 
 
-def _fit_everything(folder: Path, trial: Trial, woven: Encoded, seed: int) -> None:
+def _fit_everything(folder: Path, trial: Trial, woven: Encoded, seed: int, work: Path) -> None:
     """The chosen settings on all events and all items of the catalogue; items without events enter by their content."""
     data, found = trial.dataset, trial.chosen.found
     everything = data.train(woven.table)
-    model = contenders.fit(found.contender, found.settings, everything)
+    model = contenders.fit(found.contender, found.settings, everything, work)
     save_model(folder, model, everything, data, replace(found.contender, settings=found.settings), woven, seed=seed)
 
 

@@ -85,8 +85,13 @@ class Part:
     weights: str | None = None  # the part of kind `weights` without which it can do nothing
 
     def load(self) -> type:
-        """The class itself; it imports no package of its extra before it works."""
-        return getattr(importlib.import_module(self.module), self.class_name)
+        """The class itself. Raises MissingExtra where its file imports a package of an extra that is not installed."""
+        try:
+            return getattr(importlib.import_module(self.module), self.class_name)
+        except ModuleNotFoundError:
+            if self.needs is not None:
+                need(self.needs, f"The part {self.name!r}")
+            raise
 
 
 @functools.cache

@@ -136,6 +136,45 @@ Monitor = Callable[["Recommender"], float]
 """Handed down by whoever holds validation data: the higher the better. A model imports no metric."""
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """One pass of a network over its training data. value: what the monitor said after it, None where unasked."""
+
+    loss: float
+    value: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Journal:
+    """How a training is kept and told. folder: where its checkpoints lie, so that a killed one goes on; None: nowhere.
+
+    apart: seconds between two checkpoints; seconds: after which it ends with what it has; tell: told of (epoch, epochs)
+    after each.
+    """
+
+    folder: Path | None = None
+    apart: float = 5.0
+    seconds: float | None = None
+    tell: Callable[[int, int], None] | None = None
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A recommender trained in epochs: with a monitor it keeps the best one, and says how it went.
+
+    It has a setting `epochs`; fitted without a monitor, it learns for so many.
+    """
+
+    epochs: int
+    curve: tuple[Epoch, ...]
+    best_epoch: int  # from 1; with `epochs` set to it, a fit without monitor gives the same model
+
+    def fit(
+        self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None, journal: Journal | None = None
+    ) -> Self: ...
+
+
 @runtime_checkable
 class Recommender(Protocol):
     """Scores candidates for queries. Masks, filters, ties and top-k belong to `ranking`."""

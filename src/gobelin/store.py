@@ -57,6 +57,12 @@ def publish(target: Path, kind: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def work(target: Path) -> Path:
+    """Where what is made for `target` may keep unfinished work, so that the next process goes on with it."""
+    target = target.resolve()
+    return target.parent / f".{target.name}.work"
+
+
 def ready(target: Path, kind: str) -> None:
     """Raises now what `publish` would raise after an hour's work: something else stands there, or no leave to write."""
     target = target.resolve()

@@ -1,8 +1,10 @@
 """Who competes in a run: the recipe's model, the same with fewer senses, and the baselines, each searched alike."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +13,7 @@ from gobelin import parts
 from gobelin.contest import tuning
 from gobelin.contest.bench import Bench, Exam
 from gobelin.errors import RecipeError, UserError, nearest
-from gobelin.protocols import Recommender
+from gobelin.protocols import Epoch, Journal, Learns, Recommender
 from gobelin.recipe import EACH_SENSE, Recipe, TuneSpec
 from gobelin.values import FeatureTable, Train
 
@@ -30,9 +32,16 @@ class Contender:
     senses: tuple[str, ...]
 
 
+LONGEST = 0.5  # share of a search's seconds that one training may take: a search of one is none
+
+
 @dataclass(frozen=True)
 class Found:
-    """What the search of a contender gave: settings in full, the figure on validation, how it went."""
+    """What the search of a contender gave: settings in full, the figure on validation, how it went.
+
+    Of a model that is trained (`Learns`): `epochs` of the settings is where validation liked it best; curve: how that
+    training went; fitted: the model of it, where it was trained on the whole train part.
+    """
 
     contender: Contender
     settings: Mapping[str, Any]
@@ -40,6 +49,8 @@ class Found:
     trials: int
     ended: str
     seconds: float
+    curve: tuple[Epoch, ...] = ()
+    fitted: Recommender | None = None
 
 
 def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Contender]:
@@ -120,8 +131,10 @@ def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
     return model
 
 
-def fit(contender: Contender, settings: Mapping[str, Any], train: Train) -> Recommender:
+def fit(contender: Contender, settings: Mapping[str, Any], train: Train, work: Path | None = None) -> Recommender:
     """train: with these senses alone it is taken as it is, so that the model and its caller mean the same value.
+
+    work: where a training that is killed leaves what it has, and goes on.
 
     Raises UserError where there is nothing to learn from: no log, and no sense that the model reads.
     """
@@ -132,17 +145,27 @@ def fit(contender: Contender, settings: Mapping[str, Any], train: Train) -> Reco
             "add interactions.csv, or choose another recipe.",
         )
     seen = train if tuple(train.table) == contender.senses else train.only(*contender.senses)
-    return make(contender, settings).fit(seen, _rng(train, contender))
+    model = make(contender, settings)
+    if isinstance(model, Learns):
+        return model.fit(seen, _rng(train, contender), None, Journal(_place(work, contender, settings, seen)))
+    return model.fit(seen, _rng(train, contender))
 
 
 def search(
-    contender: Contender, bench: Bench, tune: TuneSpec, progress: Callable[[int, int], None] | None = None
+    contender: Contender,
+    bench: Bench,
+    tune: TuneSpec,
+    progress: Callable[[int, int], None] | None = None,
+    work: Path | None = None,
 ) -> Found:
     """Settings by validation alone: warm knobs first, then what concerns cold items, then their scale.
+
+    A model that is trained is stopped by validation too. work: as in `fit`.
 
     Every contender has the same fits and seconds in all: where the two are searched apart, a quarter goes to the first.
     """
     begun = time.monotonic()
+    whole = bench
     bench = smaller(bench, tune.most_items)
     train = bench.train.only(*contender.senses)
     cls: Any = parts.find("models", contender.part).load()
@@ -155,6 +178,7 @@ def search(
     cold_knobs = [k for k in knobs if k.stage == "cold"]
     warm_knobs = [k for k in knobs if k.stage == "warm"]
     last: list[Any] = []
+    learned: list[tuple[float, Learns]] = []  # the best so far
     count = 0
 
     def judge_on(exam: Exam) -> Callable[[Mapping[str, Any]], float]:
@@ -163,14 +187,27 @@ def search(
             model: Any = make(contender, settings)
             if last and hasattr(model, "reuse"):
                 model.reuse(last[-1])
-            model.fit(train, _rng(train, contender))
+            if isinstance(model, Learns):
+                value = taught(model, settings, exam)
+            else:
+                model.fit(train, _rng(train, contender))
+                value = bench.value(model, exam, tune.metric)
             last[:] = [model]
             count += 1
             if progress:
                 progress(count, tune.trials)
-            return bench.value(model, exam, tune.metric)
+            return value
 
         return judge
+
+    def taught(model: Learns, settings: Mapping[str, Any], exam: Exam) -> float:
+        seconds = min(LONGEST * tune.seconds, max(tune.seconds - (time.monotonic() - begun), 1.0))
+        journal = Journal(_place(work, contender, settings, train), seconds=seconds)
+        model.fit(train, _rng(train, contender), lambda one: bench.value(one, exam, tune.metric), journal)
+        value = max((epoch.value for epoch in model.curve if epoch.value is not None), default=0.0)
+        if not learned or value > learned[0][0]:
+            learned[:] = [(value, model)]
+        return value
 
     cold_split = bench.main == "cold"
     two_stages = cold_split and bool(cold_knobs)
@@ -197,7 +234,13 @@ def search(
             key=lambda settings: repr(settings),
         )
         trials += len(outcome.trials)
-    return Found(contender, outcome.best.settings, outcome.best.value, trials, outcome.ended, time.monotonic() - begun)
+    found = Found(contender, outcome.best.settings, outcome.best.value, trials, outcome.ended, time.monotonic() - begun)
+    if not learned or two_stages:
+        return found
+    model = learned[0][1]
+    fitted: Any = model if bench is whole else None
+    settings = {**found.settings, "epochs": model.best_epoch}
+    return replace(found, settings=settings, curve=model.curve, fitted=fitted)
 
 
 def smaller(bench: Bench, most: int) -> Bench:
@@ -216,6 +259,14 @@ def smaller(bench: Bench, most: int) -> Bench:
     rows = np.sort(np.union1d(by_count[: most - len(new)], new)).astype(np.int32)
     split = bench.split.on_items(rows)
     return Bench(split, split.train_value(train.table.take(rows)))
+
+
+def _place(work: Path | None, contender: Contender, settings: Mapping[str, Any], train: Train) -> Path | None:
+    """Where a training of these settings on these data keeps its checkpoint."""
+    if work is None:
+        return None
+    said = repr((contender.name, contender.part, sorted(settings.items(), key=lambda one: one[0]), train.fingerprint))
+    return work / "training" / hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 def _rng(train: Train, contender: Contender) -> np.random.Generator:

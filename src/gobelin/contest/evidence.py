@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,7 @@ def _model(trial: Trial, judged: Judged) -> dict[str, Any]:
         "validation": {trial.recipe.tune.metric: found.validation},
         "metrics": {} if judged.answers is None else _figures(trial, judged.answers),
         "seconds": {step: round(s, 3) for step, s in judged.seconds.items()},
+        **({"learning": [asdict(epoch) for epoch in found.curve]} if found.curve else {}),
     }
 
 

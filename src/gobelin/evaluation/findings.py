@@ -305,6 +305,16 @@ def slices_finding(family: str, chosen: str, rival: str, rows: Sequence[tuple[st
     return text
 
 
+def learning_finding(best: int, epochs: int) -> str:
+    if best == epochs:
+        return f"Validation was still rising after {epochs} epochs: more may bring more"
+    return f"Validation liked epoch {best} of {epochs} best; what was learned then is kept"
+
+
+def loss_finding(losses: Sequence[float]) -> str:
+    return f"The loss went from {losses[0]:.3g} to {losses[-1]:.3g}"
+
+
 def joint_finding(chosen_c: float | None, warm_cost: float, cold: float) -> str:
     start = f"With new items weighed up {chosen_c:g} times, " if chosen_c is not None else "At best, "
     cost = f"for {percent(warm_cost)} less among known ones" if warm_cost > 0.0005 else "at no cost to known ones"

@@ -88,6 +88,7 @@ def render(report: Mapping[str, Any], pictures: Pictures = None) -> str:
             lists=views.lists(known),
             senses=views.senses(known),
             trends=[plot for family, rows in families if (plot := views.trend(known, family, rows))],
+            learning=views.learning(known),
             joint=views.joint(known),
             ratings=views.ratings(report),
             slices=[table for family, rows in families if (table := views.slices(known, family, rows))],

@@ -262,6 +262,33 @@ def joint(known: Facts) -> View | None:
     return figure(lambda width: plots.plane(title, points, axes, width, path=True), title, note)
 
 
+def learning(known: Facts) -> list[View]:
+    """How the chosen network learned: its loss, and what validation said, epoch by epoch."""
+    course = known.chosen.raw.get("learning") if known.chosen else None
+    if known.chosen is None or not course:
+        return []
+    judged = str(next(iter(known.chosen.validation), ""))
+    told = [(at, number(epoch.get("loss")), number(epoch.get("value"))) for at, epoch in enumerate(course, 1)]
+    values = [(at, value) for at, _, value in told if value is not None]
+    best = max(values, key=lambda one: (one[1], -one[0]))[0] if values else len(told)
+    threads = known.chosen.threads
+
+    def drawn(points: Sequence[tuple[int, float]], title: str, label: str, unit: str) -> View:
+        marks = [
+            plots.Point(f"epoch {at}" if at == best else "", Measure(at), Measure(value), threads, at == best)
+            for at, value in points
+        ]
+        axes, units = ("epochs", label), ("count", unit)
+        return figure(lambda width: plots.plane(title, marks, axes, width, path=True, units=units), title)
+
+    losses = [(at, loss) for at, loss, _ in told if loss is not None]
+    out = [drawn(losses, findings.loss_finding([loss for _, loss in losses]), "loss", "number")] if losses else []
+    if values:
+        title = findings.learning_finding(best, len(told))
+        out.insert(0, drawn(values, title, f"{metric_label(judged)} on validation", "score"))
+    return out
+
+
 def lists(known: Facts) -> View | None:
     """What is found against how much of the catalogue is shown."""
     key = next((k for m in known.models for k in m.metrics

@@ -204,6 +204,8 @@ def figure(value: Number, unit: str, digits: int | None = None) -> str:
         return minus(value * 100, 1 if digits is None else digits)
     if unit == "score":
         return minus(value, 3 if digits is None else digits)
+    if unit == "count":
+        return minus(value, 0)
     return minus(value, digits) if digits is not None else minus(value, 0 if abs(value) >= 1000 else 2)
 
 

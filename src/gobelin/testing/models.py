@@ -6,6 +6,7 @@ Each check raises AssertionError with a sentence that says what broke. `CHECKS` 
 A model that needs something a world lacks (times, ratings, senses) may refuse it with a UserError; nothing else.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,11 +19,23 @@ from scipy.sparse import csr_array
 from gobelin import parts, store
 from gobelin.arrays import Array, Scores
 from gobelin.errors import UserError
-from gobelin.protocols import Embeds, Explains, ItemSimilarities, Rates, Recommender, Retrieves
+from gobelin.protocols import (
+    Embeds,
+    Explains,
+    ItemSimilarities,
+    Journal,
+    Learns,
+    Monitor,
+    Rates,
+    Recommender,
+    Retrieves,
+)  # fmt: skip
 from gobelin.testing import worlds
 from gobelin.values import Features, FeatureTable, Histories, Kind, Queries, Train, Vocabulary, Wish
 
 Make = Callable[[], Recommender]
+
+BRIEF = 4  # epochs that a trained model is given, but where it must have learned
 
 
 def check_model(make: Make, *, personal: bool = True) -> None:
@@ -266,10 +279,48 @@ def check_explains(make: Make) -> None:
     _same(nothing.scores, model.score(silent)[0], "an empty history's score is the prior's")
 
 
+def check_training(make: Make) -> None:
+    """A training that was killed goes on to the same numbers; the best epoch of a monitored one can be had without."""
+    train = _train()
+    if not isinstance(make(), Learns):
+        return
+
+    def learn(monitor: Monitor | None = None, journal: Journal | None = None, epochs: int = BRIEF) -> Learns:
+        model: Any = make()
+        model.epochs = epochs
+        return model.fit(train, np.random.default_rng(0), monitor, journal)
+
+    def dies(epoch: int, epochs: int) -> None:
+        if epoch == 2:
+            raise _Killed
+
+    whole = learn()
+    with tempfile.TemporaryDirectory() as folder:
+        with contextlib.suppress(_Killed):
+            learn(journal=Journal(Path(folder), apart=0, tell=dies))
+        again = learn(journal=Journal(Path(folder), apart=0))
+    assert len(whole.curve) == len(again.curve) == BRIEF, f"{len(whole.curve)}, {len(again.curve)} epochs, not {BRIEF}"
+    told = [[epoch.loss for epoch in one.curve] for one in (whole, again)]
+    assert told[0] == told[1], f"a training that was killed went on otherwise: losses {told[1]}, not {told[0]}"
+    _exact(_scores(again, train), _scores(whole, train), "a training that was killed ends otherwise")
+    watched = learn(monitor=lambda model: -float(model.score(train.queries()).std()))
+    brief = learn(epochs=watched.best_epoch)
+    _exact(_scores(brief, train), _scores(watched, train), "`best_epoch` epochs are not the model that was kept")
+
+
+class _Killed(BaseException):
+    pass
+
+
+def _scores(model: Any, train: Train) -> Scores:
+    return np.asarray(model.score(train.queries()))
+
+
 def check_beats_chance(make: Make) -> None:
     """On the checkerboard the withheld diagonal comes first: chance finds it once in 21 times."""
     world = worlds.checkerboard(40)
-    share = worlds.found(_fit(make, world.train), world, k=1)
+    model = make().fit(world.train, np.random.default_rng(0))
+    share = worlds.found(model, world, k=1)
     assert share >= 0.8, f"on the checkerboard {share:.0%} of the answers come first, at least 80 % are needed"
 
 
@@ -290,6 +341,7 @@ CHECKS: Mapping[str, Callable[[Make], None]] = {
     "wish": check_wish,
     "capabilities": check_capabilities,
     "explains": check_explains,
+    "training": check_training,
     "beats chance": check_beats_chance,
 }
 
@@ -299,8 +351,10 @@ def _train(size: int = 20, seed: int = 0) -> Train:
 
 
 def _fit(make: Make, train: Train) -> Recommender:
-    model = make()
+    model: Any = make()
     assert isinstance(model, Recommender), f"{type(model).__name__} lacks fit, score, state or from_state"
+    if isinstance(model, Learns):
+        model.epochs = min(model.epochs, BRIEF)
     fitted = model.fit(train, np.random.default_rng(0))
     assert fitted is model, "fit returns the model itself"
     return fitted

@@ -1,6 +1,8 @@
 """What a recommender is fitted on."""
 
+import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -47,6 +49,23 @@ class Train:
     def queries(self) -> Queries:
         """Every train user, asking with their own history."""
         return Queries(np.arange(len(self.users), dtype=np.int32), self.histories, self.now)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of everything it holds: equal fingerprints, equal fits."""
+        told = hashlib.sha256(repr((tuple(self.users), tuple(self.items), self.now)).encode())
+        columns = [
+            getattr(self.histories, name) for name in ("starts", "items", "kinds", "weights", "ratings", "times")
+        ]
+        for name, one in self.table.features.items():
+            told.update(name.encode())
+            sparse = isinstance(one.values, csr_array)
+            columns += [one.values.data, one.values.indices, one.values.indptr] if sparse else [one.values]
+            columns.append(one.present)
+        for column in [*columns, self.cold]:
+            told.update(b"none" if column is None else np.ascontiguousarray(column).tobytes())
+        told.update(repr(self.histories.texts).encode())
+        return told.hexdigest()
 
     def only(self, *names: str) -> "Train":
         """The same log with some of the senses."""
