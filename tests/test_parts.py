@@ -121,3 +121,26 @@ def test_a_part_says_every_extra_that_it_needs_and_is_refused_for_all_of_them_at
     with pytest.raises(MissingExtra, match="no_such_package_of_sound, which is not") as wrong:
         parts.check_extra("encoders", "hf_audio")
     assert wrong.value.next_step == "pip install 'gobelin[media]'"
+
+
+def test_without_torch_every_part_that_does_not_ask_for_it_loads_and_the_others_are_refused() -> None:
+    code = """
+import sys
+sys.modules["torch"] = sys.modules["transformers"] = None
+import importlib.util
+from gobelin import parts
+from gobelin.errors import MissingExtra
+parts.importlib.util.find_spec = lambda name, find=importlib.util.find_spec: (
+    None if name in ("torch", "transformers") else find(name))
+refused = []
+for (kind, name), part in parts.catalogue().items():
+    try:
+        part.load()
+    except MissingExtra as wrong:
+        assert "deep" in part.needs and "gobelin[" in wrong.next_step, (kind, name)
+        refused.append(name)
+print(len(refused))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert int(told.stdout) >= 2

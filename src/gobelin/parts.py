@@ -89,8 +89,7 @@ class Part:
         try:
             return getattr(importlib.import_module(self.module), self.class_name)
         except ModuleNotFoundError:
-            if self.needs is not None:
-                need(self.needs, f"The part {self.name!r}")
+            need(self.needs, f"The part {self.name!r}")
             raise
 
 

@@ -35,7 +35,7 @@ class Sasrec:
     vectors with "ids". Relations: markov is the same question by counting, and wins on short logs.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003)] = 0.001
     dropout: Annotated[float, Ge(0), Lt(1), Grid(0.1, 0.2, 0.3, 0.5)] = 0.2
