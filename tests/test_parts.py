@@ -126,12 +126,16 @@ def test_a_part_says_every_extra_that_it_needs_and_is_refused_for_all_of_them_at
 def test_without_torch_every_part_that_does_not_ask_for_it_loads_and_the_others_are_refused() -> None:
     code = """
 import sys
-sys.modules["torch"] = sys.modules["transformers"] = None
+HIDDEN = ("torch", "transformers")
+class Hides:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in HIDDEN:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hides())
 import importlib.util
 from gobelin import parts
 from gobelin.errors import MissingExtra
-parts.importlib.util.find_spec = lambda name, find=importlib.util.find_spec: (
-    None if name in ("torch", "transformers") else find(name))
+parts.importlib.util.find_spec = lambda name, find=importlib.util.find_spec: None if name in HIDDEN else find(name)
 refused = []
 for (kind, name), part in parts.catalogue().items():
     try:
