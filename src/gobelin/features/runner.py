@@ -16,7 +16,8 @@ from scipy.sparse import csr_array, vstack
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64, Rows
 from gobelin.errors import RecipeError, UserError
 from gobelin.features.cache import Cache, Vectors, key_of
-from gobelin.features.shards import KEY, sortable
+from gobelin.features.keyset import KeySet, joined
+from gobelin.features.shards import sortable
 from gobelin.features.workers import Batch, encode_batches
 from gobelin.protocols import Content, Encoder, Learned
 from gobelin.values import Block, Features, FeatureTable, Vocabulary
@@ -188,22 +189,21 @@ class _Scan:
         self.seen = self.asked = 0  # items read; pieces among them that the cache lacks
         self.keys: list[bytes] = []  # joined by chunk: KEY bytes a piece
         self.rows: list[Array] = []  # item row of each piece, by chunk
-        self.missing: dict[int, str] = {}  # row -> why none of its pieces has a key
+        self.why = Reasons(total)  # of items none of whose pieces has a key
 
     def batches(self) -> Iterator[Batch]:
         waiting: list[tuple[bytes, str | Path]] = []
-        handed: set[bytes] = set()
+        handed = KeySet()
         while chunk := list(islice(self.contents, _CHUNK)):
             pieces, keys, rows = self._read(chunk)
             self.seen += len(chunk)
-            found = self.store.find(np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY))
-            self.keys.append(b"".join(keys))
+            known = joined(keys)
+            lacking = np.flatnonzero(self.store.find(known) < 0)
+            self.keys.append(known.tobytes())
             self.rows.append(np.array(rows, dtype=np.int64))
-            for i in np.flatnonzero(found < 0).tolist():
-                if keys[i] not in handed:
-                    handed.add(keys[i])
-                    self.asked += 1
-                    waiting.append((keys[i], pieces[i]))
+            for i in lacking[handed.add(sortable(known[lacking]))].tolist():
+                self.asked += 1
+                waiting.append((keys[i], pieces[i]))
             while len(waiting) >= BATCH:
                 yield _batch(waiting[:BATCH])
                 waiting = waiting[BATCH:]
@@ -212,8 +212,7 @@ class _Scan:
 
     def joined(self) -> tuple[Array, Int64[Array, " pieces"]]:
         """Keys (pieces, KEY) uint8 and the item row of each, in the order of the catalogue."""
-        keys = np.frombuffer(b"".join(self.keys), dtype=np.uint8).reshape(-1, KEY)
-        return keys, np.concatenate(self.rows) if self.rows else np.zeros(0, dtype=np.int64)
+        return joined(self.keys), np.concatenate(self.rows) if self.rows else np.zeros(0, dtype=np.int64)
 
     def distinct(self) -> int:
         return len(np.unique(sortable(self.joined()[0])))
@@ -237,13 +236,33 @@ class _Scan:
                 pieces.append(piece)
                 rows.append(row)
             if not rows or rows[-1] != row:
-                self.missing[row] = why
+                self.why.note(row, why)
         return pieces, keys, rows
 
 
+class Reasons:
+    """Why items are without a sense: a byte an item, since a catalogue may lack it altogether."""
+
+    def __init__(self, items: int) -> None:
+        self._codes = np.zeros(items, dtype=np.uint8)
+        self._told: dict[str, int] = {}  # reason -> its code, from 1
+
+    def note(self, row: int, reason: str) -> None:
+        """The first reason of a row stays."""
+        if not self._codes[row]:
+            self._codes[row] = self._told.setdefault(reason, len(self._told) + 1)
+
+    def counted(self, rows: Bool[Array, " items"]) -> dict[str, int]:
+        """How many of these items for each reason, by its name; "not given" for those without one."""
+        counts = np.bincount(self._codes[rows], minlength=len(self._told) + 1).tolist()
+        absent = Counter({NOT_GIVEN: counts[0]})
+        for reason, code in self._told.items():
+            absent[reason] += counts[code]
+        return {reason: count for reason, count in sorted(absent.items()) if count}
+
+
 def _batch(part: Sequence[tuple[bytes, str | Path]]) -> Batch:
-    keys = np.frombuffer(b"".join(key for key, _ in part), dtype=np.uint8).reshape(-1, KEY)
-    return Batch(keys, tuple(piece for _, piece in part))
+    return Batch(joined([key for key, _ in part]), tuple(piece for _, piece in part))
 
 
 def _keep(store: Vectors, batch: Batch, block: Block, passing: dict[bytes, str]) -> None:
@@ -266,7 +285,6 @@ def _pool(
     keys, rows = scan.joined()
     values = room(cache, (scan.total, store.dim))
     counts = np.zeros(scan.total, dtype=np.int32)
-    why: dict[int, str] = dict(scan.missing)
     bounds = np.searchsorted(rows, np.arange(0, scan.total + _CHUNK, _CHUNK))
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         position = store.find(keys[begin:end])
@@ -277,12 +295,11 @@ def _pool(
                 values[row] += found[i]
                 counts[row] += 1
             else:
-                why.setdefault(row, reason)
+                scan.why.note(row, reason)
     for row in np.flatnonzero(counts > 1).tolist():
         values[row] /= counts[row]
     present = counts > 0
-    absent = Counter(why.get(row, NOT_GIVEN) for row in np.flatnonzero(~present).tolist())
-    return values, present, dict(sorted(absent.items()))
+    return values, present, scan.why.counted(~present)
 
 
 def room(cache: Cache, shape: tuple[int, int]) -> Float32[Array, "rows dim"]:
