@@ -8,7 +8,7 @@
 A dataset folder is written under `--folder` (a temporary one where not said): titles of eight words and a number, or
 JPEG files of 128 x 128 pixels, each different from every other. A process of its own encodes it with an empty cache,
 by `gobelin.encoding.encode_to`, which is all that `gobelin encode` calls. At a random moment between the half and nine
-tenths of the work it is killed (SIGKILL), and its workers with it end by themselves; a second process takes the work up.
+tenths of the work it is killed (SIGKILL), its workers must end by themselves, and a second process takes the work up.
 
 Memory: the anonymous pages of the process and its workers together (`Anonymous` of /proc/PID/smaps_rollup: what mapped
 files hold is not counted), looked at five times a second. The peaks of each tenth of the encoding, by pieces done, say
@@ -45,13 +45,13 @@ QUICK = {"texts": 10_000, "pictures": 1_000}
 FULL = {"texts": 1_000_000, "pictures": 100_000}
 ENCODER = {"texts": "sentence", "pictures": "efficientnet"}
 
-_WORDS = tuple(
-    "warm light soft plain bright quiet small large round narrow red blue green grey black white linen cotton wool silk "
-    "leather steel glass oak pine clay paper shirt coat lamp chair table bowl cup blanket scarf basket mirror clock "
-    "shelf jacket boot belt bag hat glove towel pillow curtain rug vase kettle with without for under over and kitchen "
-    "garden office winter summer children travel evening morning pocket handle lid button zip hood stripe dot flower "
-    "check pattern print edge frame drawer".split()
-)
+_WORDS = """
+warm light soft plain bright quiet small large round narrow red blue green grey black white linen cotton wool
+silk leather steel glass oak pine clay paper shirt coat lamp chair table bowl cup blanket scarf basket mirror
+clock shelf jacket boot belt bag hat glove towel pillow curtain rug vase kettle with without for under over
+and kitchen garden office winter summer children travel evening morning pocket handle lid button zip hood
+stripe dot flower check pattern print edge frame drawer
+"""
 _EVERY = 0.2  # seconds between two looks at memory
 _A_FOLDER = 1_000  # pictures
 
@@ -186,9 +186,10 @@ class Run:
         first, last = encoding[0][0], max(done for done, _ in encoding)
         edges = np.linspace(first, last, 11)
         tenth = np.minimum(np.searchsorted(edges, [done for done, _ in encoding], side="right") - 1, 9)
-        return [
-            max((mb for (_, mb), t in zip(encoding, tenth, strict=True) if t == k), default=np.nan) for k in range(10)
-        ]
+        peaks = [float("nan")] * 10
+        for (_, mb), of in zip(encoding, tenth.tolist(), strict=True):
+            peaks[of] = mb if np.isnan(peaks[of]) else max(peaks[of], mb)
+        return peaks
 
     def tell(self, what: str) -> None:
         begin = next((done for _, step, done, _ in self.seen if step.startswith("encode")), 0)
@@ -262,7 +263,7 @@ def cached(cache: Path) -> int:
 
 def write_texts(folder: Path, items: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    words = np.array(_WORDS)
+    words = np.array(_WORDS.split())
 
     def titles() -> Iterator[tuple[list[str], list[str]]]:
         for start in range(0, items, 10_000):

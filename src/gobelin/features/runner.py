@@ -4,6 +4,7 @@ import errno
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -11,11 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64, Rows
 from gobelin.errors import RecipeError, UserError
 from gobelin.features.cache import Cache, Vectors, key_of
+from gobelin.features.gathering import Gathering, room
 from gobelin.features.keyset import KeySet, joined
 from gobelin.features.shards import sortable
 from gobelin.features.workers import Batch, encode_batches
@@ -24,7 +26,6 @@ from gobelin.values import Block, Features, FeatureTable, Vocabulary
 
 BATCH = 32  # pieces that travel together
 _CHUNK = 1024  # items whose keys are looked up together, and rows that are pooled together
-_MAPPED = 256 << 20  # bytes from which a table lies in a mapped file
 # Not a property of the bytes: asked again next time.
 _PASSING = {"missing", "unreadable", "too large", "crashed", "took too long"}
 NOT_GIVEN = "not given"
@@ -125,14 +126,15 @@ def encode_table(
         )
     features: dict[str, Features] = {}
     reports: dict[str, EncodingReport] = {}
-    for name, encoder in encoders.items():
-        if isinstance(encoder, Learned):
-            features[name], reports[name] = _learned(name, encoder, catalogue, train_rows, progress, rng)
-        elif cache is None:
-            with TemporaryDirectory(prefix="gobelin-", ignore_cleanup_errors=True) as folder:
-                features[name], reports[name] = _pieces(name, encoder, catalogue, Cache(folder), workers, progress)
-        else:
-            features[name], reports[name] = _pieces(name, encoder, catalogue, cache, workers, progress)
+    with ExitStack() as stack:
+        if cache is None:
+            kept = TemporaryDirectory(prefix="gobelin-", ignore_cleanup_errors=True)
+            cache = Cache(stack.enter_context(kept))
+        for name, encoder in encoders.items():
+            if isinstance(encoder, Learned):
+                features[name], reports[name] = _learned(name, encoder, catalogue, train_rows, cache, progress, rng)
+            else:
+                features[name], reports[name] = _pieces(name, encoder, catalogue, cache, workers, progress)
     for name, own in catalogue.vectors.items():
         features[name] = own if own.ids == catalogue.items else _aligned(own, catalogue.items)
         reports[name] = _own_report(features[name])
@@ -302,16 +304,12 @@ def _pool(
     return values, present, scan.why.counted(~present)
 
 
-def room(cache: Cache, shape: tuple[int, int]) -> Float32[Array, "rows dim"]:
-    """Zeros for a table: in memory, or in a mapped file where it is large."""
-    return cache.scratch(shape) if shape[0] * shape[1] * 4 > _MAPPED else np.zeros(shape, dtype=np.float32)
-
-
 def _learned(
     name: str,
     encoder: Learned,
     catalogue: Source,
     train_rows: Int32[Array, " rows"] | None,
+    cache: Cache,
     progress: Callable[[Progress], None] | None,
     rng: np.random.Generator | None,
 ) -> tuple[Features, EncodingReport]:
@@ -320,17 +318,17 @@ def _learned(
         if rng is None:
             raise UserError(f"The encoder {name!r} learns, and no generator was given.", "rng.", "pass rng=.")
         encoder.fit(catalogue.contents(None if train_rows is None else train_rows.tolist()), rng)
-    blocks: list[Block] = []
-    contents, done = catalogue.contents(), 0
+    gathering = Gathering(cache, total)
+    absent: Counter[str] = Counter()
+    contents = catalogue.contents()
     while chunk := list(islice(contents, 4 * _CHUNK)):
-        blocks.append(encoder.transform(chunk))
-        done += len(chunk)
+        block = encoder.transform(chunk)
+        gathering.add(block)
+        reasons = np.array([reason or NOT_GIVEN for reason in block.reasons or (None,) * len(block.present)])
+        absent.update(reasons[~block.present].tolist())
         if progress is not None:
-            progress(Progress(name, done, total, 0, time.monotonic() - begun))
-    values = _stack([block.values for block in blocks])
-    present = np.concatenate([block.present for block in blocks]) if blocks else np.zeros(0, dtype=bool)
-    reasons = [reason for block in blocks for reason in (block.reasons or (None,) * len(block.present))]
-    absent = Counter(reason or NOT_GIVEN for reason, here in zip(reasons, present.tolist(), strict=True) if not here)
+            progress(Progress(name, gathering.rows, total, 0, time.monotonic() - begun))
+    values, present = gathering.values(), gathering.present
     describe = getattr(encoder, "describe", None)
     report = EncodingReport(
         name=name,
@@ -343,14 +341,6 @@ def _learned(
     )
     features = Features(name, encoder.modality, catalogue.items, values, present)
     return features, replace(report, seconds=time.monotonic() - begun)
-
-
-def _stack(values: Sequence[Any]) -> Any:
-    if not values:
-        return np.zeros((0, 0), dtype=np.float32)
-    if isinstance(values[0], csr_array):
-        return values[0] if len(values) == 1 else csr_array(vstack(values, format="csr"))
-    return np.concatenate(values)
 
 
 def _aligned(own: Features, items: Vocabulary) -> Features:
