@@ -11,7 +11,7 @@ by `gobelin.encoding.encode_to`, which is all that `gobelin encode` calls. At a 
 tenths of the work it is killed (SIGKILL), its workers must end by themselves, and a second process takes the work up.
 
 Memory: the anonymous pages of the process and its workers together (`Anonymous` of /proc/PID/smaps_rollup: what mapped
-files hold is not counted), looked at five times a second. The peaks of each tenth of the encoding, by pieces done, say
+files hold is not counted), looked at twice a second. The peaks of each tenth of the encoding, by pieces done, say
 whether it is flat; the peak of everything, with the reading before and the writing after, is what a machine must have.
 Lost: pieces that were with an encoder or not yet published when the kill came, as a share of all pieces.
 Bars (issue 4): at most 1.5 GB, the last tenth at most 1.1 times the first, at most 2 % lost.
@@ -52,7 +52,7 @@ clock shelf jacket boot belt bag hat glove towel pillow curtain rug vase kettle 
 and kitchen garden office winter summer children travel evening morning pocket handle lid button zip hood
 stripe dot flower check pattern print edge frame drawer
 """
-_EVERY = 0.2  # seconds between two looks at memory
+_EVERY = 0.5  # seconds between two looks at memory
 _A_FOLDER = 1_000  # pictures
 
 
@@ -77,7 +77,8 @@ def main() -> None:
         folder = Path(at)
         folder.mkdir(parents=True, exist_ok=True)
         begun = time.monotonic()
-        {"texts": write_texts, "pictures": write_pictures}[asked.what](folder / "data", items, asked.seed)
+        if not (folder / "data" / "items.parquet").exists():  # a folder that was named before has them
+            {"texts": write_texts, "pictures": write_pictures}[asked.what](folder / "data", items, asked.seed)
         print(f"{items:,} {asked.what} written in {time.monotonic() - begun:.0f} s; load {os.getloadavg()[0]:.1f}")
         (folder / "recipe.toml").write_text(f'[encoders.sense]\npart = "{encoder}"\n\n[model]\npart = "weave"\n')
         measure(folder, items, encoder, asked.workers, None if asked.no_kill else asked.seed)
