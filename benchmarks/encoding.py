@@ -6,6 +6,10 @@ Pictures: a bare loop decodes, resizes and runs the same ONNX file on batches of
 bare sentence encoder over the same composed texts. Both alternate with `encode_table` over an empty cache, so hashing,
 pooling, the cache's files with their fsync, and starting the workers all count; the best of `--repeats` of each is
 compared. Bars: the runner at least .7 of the bare rate; two workers at least 1.5 times one.
+
+On a machine that others use too, the clock says little: seconds of CPU are printed beside it, those of the workers
+included. What two free cores would give is told from them, from the run that cost least: all CPU of one worker's run
+over the most that one process of two workers' run has to do (this one, or half of what the workers did).
 """
 
 import os
@@ -61,17 +65,24 @@ def compare(
         "runner, 2 workers": lambda: through_runner(encoder, some, 2),
     }
     best = dict.fromkeys(ways, float("inf"))
+    cost = dict.fromkeys(ways, (float("inf"), 0.0))  # seconds of CPU: of all processes, of the workers among them
     for _ in range(repeats):
         for name, way in ways.items():
-            begun = time.perf_counter()
+            begun, before = time.perf_counter(), os.times()
             way()
             best[name] = min(best[name], time.perf_counter() - begun)
+            after = os.times()
+            ours = after.user + after.system - before.user - before.system
+            theirs = after.children_user + after.children_system - before.children_user - before.children_system
+            cost[name] = min(cost[name], (ours + theirs, theirs))
     rate = {name: len(pieces) / seconds for name, seconds in best.items()}
     print(f"\n{what}: {len(pieces):,} distinct pieces of {len(some.given):,} items")
     for name, value in rate.items():
-        print(f"  {name:<18} {value:8.1f} a second  {best[name]:7.2f} s")
+        print(f"  {name:<18} {value:8.1f} a second  {best[name]:7.2f} s  {cost[name][0]:7.2f} s of CPU")
     print(f"  runner / bare      {rate['runner'] / rate['bare']:8.2f}           (bar .70)")
     print(f"  2 workers / 1      {rate['runner, 2 workers'] / rate['runner']:8.2f}           (bar 1.50)")
+    both, theirs = cost["runner, 2 workers"]
+    print(f"  by CPU seconds     {cost['runner'][0] / max(both - theirs, theirs / 2):8.2f}           (two free cores)")
 
 
 def through_runner(encoder: Encoder, some: Selection, workers: int) -> None:

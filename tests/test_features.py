@@ -1,5 +1,6 @@
 """The runner and its cache: what is encoded once is never encoded again, and what is absent is told."""
 
+import mmap
 import os
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from PIL import Image
 
 from gobelin.encoders.efficientnet import Efficientnet
 from gobelin.encoders.sentence import Sentence
+from gobelin.encoders.word_vectors import WordVectors
 from gobelin.encoders.words import Words
 from gobelin.errors import RecipeError, StoreError, UserError
 from gobelin.features import cache as caching
-from gobelin.features import runner, shards
+from gobelin.features import gathering, shards
 from gobelin.features.cache import Cache, key_of
+from gobelin.features.keyset import KeySet
 from gobelin.features.runner import Progress, encode_table
 from gobelin.features.selection import Selection
 from gobelin.features.wish import wish_of
@@ -293,12 +296,59 @@ def test_an_empty_catalogue_gives_an_empty_table() -> None:
 
 
 def test_a_large_table_lies_in_a_mapped_file(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(runner, "_MAPPED", 100)
+    monkeypatch.setattr(gathering, "MAPPED", 100)
     plain, _ = encode_table(shop(*[(f"{'a' * i}",) for i in range(1, 50)]), {"text": Letters()})
     assert isinstance(plain["text"].values, np.memmap)
     table, _ = encode_table(shop(*[(f"{'a' * i}",) for i in range(1, 50)]), {"text": Letters()}, cache=Cache(tmp_path))
     assert table["text"].values[:, 0].tolist() == list(range(1, 50))
     assert not list(tmp_path.glob(".scratch*"))  # its room is free when the array goes
+
+
+def test_large_sparse_rows_lie_in_a_mapped_file(tmp_path: Path, monkeypatch) -> None:
+    titles = shop(*[(f"{'red ' * (i % 3)}coat {i % 9}",) for i in range(6_000)], ())  # two blocks of the runner
+    small, before = encode_table(titles, {"words": Words()}, rng=np.random.default_rng(0))
+    monkeypatch.setattr(gathering, "MAPPED", 100)
+    large, after = encode_table(titles, {"words": Words()}, cache=Cache(tmp_path), rng=np.random.default_rng(0))
+    whole = Words().fit(titles.given, np.random.default_rng(0)).transform(titles.given)
+    for table in (small, large):
+        assert (table["words"].values != whole.values).nnz == 0
+        assert table["words"].values.indices.dtype == np.int32
+        np.testing.assert_array_equal(table["words"].present, whole.present)
+    assert isinstance(bottom(large["words"].values.data), mmap.mmap)
+    assert not isinstance(bottom(small["words"].values.data), mmap.mmap)
+    assert before["words"].absent == after["words"].absent == {"not given": 1}
+    assert not list(tmp_path.glob(".scratch*"))
+
+
+def test_dense_rows_of_a_learned_encoder_lie_in_a_mapped_file_too(tmp_path: Path, monkeypatch) -> None:
+    titles = shop(*[(f"coat {'red' if i % 2 else 'blue'} {i % 5}",) for i in range(50)])
+    encoder = WordVectors(min_df=1, dimensions=4)
+    small, _ = encode_table(titles, {"vectors": encoder}, rng=np.random.default_rng(0))
+    monkeypatch.setattr(gathering, "MAPPED", 100)
+    large, _ = encode_table(titles, {"vectors": encoder}, cache=Cache(tmp_path), rng=np.random.default_rng(0))
+    assert isinstance(large["vectors"].values, np.memmap)
+    np.testing.assert_array_equal(large["vectors"].values, small["vectors"].values)
+
+
+def test_a_set_of_keys_knows_what_a_set_knows() -> None:
+    rng = np.random.default_rng(0)
+    ours, theirs = KeySet(), set[bytes]()
+    for size in (5, 1, 40, 300, 0, 7, 100, 900):
+        drawn = rng.integers(0, 3, (size, 16), dtype=np.uint8) * (np.arange(16) < 6)  # 729 keys that end with zeros
+        drawn = drawn.astype(np.uint8)
+        expected = []
+        for key in drawn:
+            expected.append(key.tobytes() not in theirs)
+            theirs.add(key.tobytes())
+        assert ours.add(shards.sortable(drawn)).tolist() == expected
+        assert len(ours) == len(theirs)
+
+
+def bottom(array: object) -> object:
+    """What an array's bytes belong to."""
+    while (base := getattr(array, "base", None)) is not None:
+        array = base
+    return array
 
 
 def keys(*numbers: int) -> np.ndarray:

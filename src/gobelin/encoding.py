@@ -17,7 +17,8 @@ from gobelin.data.dataset import Dataset
 from gobelin.data.notes import Note, several
 from gobelin.errors import MissingExtra
 from gobelin.features.cache import Cache
-from gobelin.features.runner import NOT_GIVEN, encode_table, room
+from gobelin.features.gathering import room
+from gobelin.features.runner import NOT_GIVEN, encode_table
 from gobelin.features.standardise import Standardiser
 from gobelin.recipe import PartSpec, Recipe
 from gobelin.values import Features, FeatureTable

@@ -100,7 +100,7 @@ def _without_phrases(dataset: Dataset, share: float) -> tuple[Dataset, int]:
     touched: set[int] = set()
     for column, _ in catalogue.field("text"):
         kept = tuple(None if text is None else without(text, phrases) for text in columns[column])
-        touched |= {row for row, text in enumerate(columns[column]) if text is not kept[row]}
+        touched |= {row for row, text in enumerate(columns[column]) if text != kept[row]}
         columns[column] = kept
     return replace(dataset, catalogue=replace(catalogue, columns=columns)), len(touched)
 

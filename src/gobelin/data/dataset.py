@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gobelin.data.catalogue import MEDIA_FIELDS, Catalogue, language_of
+from gobelin.data.columns import pieces_of, spooled, texts_of
 from gobelin.data.events import Events
 from gobelin.data.log import read_log
 from gobelin.data.notes import Note, Notebook, examples, several
@@ -217,10 +219,11 @@ def _catalogue(
     for column in names:
         if column == "item_id" or column in settings.ignore:
             continue
-        values = table.texts(column)
+        texts = table.columns[column]
         if language_of(column, names)[0] in MEDIA_FIELDS:
-            values = _media(column, values, folder, notes)
-        columns[column] = tuple(values)
+            paths = pa.array(_media(column, texts.to_pylist(), folder, notes), pa.string())
+            texts = spooled(pieces_of(pa.chunked_array([paths])))
+        columns[column] = texts_of(texts)
     return Catalogue(items, columns, None if root is None else root.resolve(), vectors, group)
 
 

@@ -1,8 +1,8 @@
 """What a look at the catalogue and the people finds: coverage, variants, suspicious columns, likely machines."""
 
+import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,18 +83,24 @@ def events_of_items(events: Events, n_items: int) -> Array:
     return np.bincount(events.items[events.items >= 0], minlength=n_items)
 
 
-def descriptions(catalogue: Catalogue) -> list[str]:
-    """Title and text of each item, joined; empty where it has neither."""
+def described(catalogue: Catalogue, rows: Iterable[int] | None = None) -> Iterator[str]:
+    """Title and text of some items (of all where None), joined; empty where an item has neither."""
     columns = [catalogue.columns[column] for name in TEXT_FIELDS for column, _ in catalogue.field(name)]
-    return ["\n".join(value for c in columns if (value := c[row])) for row in range(len(catalogue))]
+    for row in range(len(catalogue)) if rows is None else rows:
+        yield "\n".join(value for c in columns if (value := c[row]))
+
+
+def _digests(texts: Iterable[str | None]) -> Array:
+    """16 bytes for each text that holds anything: equal texts, and they alone, have equal ones."""
+    digest = (hashlib.blake2b(one.encode("utf-8", "surrogatepass"), digest_size=16).digest() for one in texts if one)
+    return np.fromiter(digest, dtype="V16")
 
 
 def variants(catalogue: Catalogue, column: str | None) -> dict[str, Any]:
     """Groups of items that are one product: by the `group` column, else by identical title and text."""
     told = catalogue.group is not None
-    keys = catalogue.group if catalogue.group is not None else descriptions(catalogue)
-    sizes = Counter(key for key in keys if key)
-    several = [size for size in sizes.values() if size > 1]
+    keys = _digests(catalogue.group if catalogue.group is not None else described(catalogue))
+    several = [size for size in np.unique(keys, return_counts=True)[1].tolist() if size > 1]
     return {
         "by": f"the column {column!r}" if told else "identical title and text",
         "told": told,
@@ -106,14 +112,15 @@ def variants(catalogue: Catalogue, column: str | None) -> dict[str, Any]:
 
 def repeated_texts(catalogue: Catalogue) -> int:
     """Items whose title and text repeat those of an earlier item."""
-    texts = [text for text in descriptions(catalogue) if text]
-    return len(texts) - len(set(texts))
+    keys = _digests(described(catalogue))
+    return len(keys) - len(np.unique(keys))
 
 
-def near_repeated_texts(catalogue: Catalogue) -> dict[str, Any]:
+def near_repeated_texts(catalogue: Catalogue, most: int = MOST_TEXTS) -> dict[str, Any]:
     """Items whose title and text nearly repeat those of another, of those compared, and the ids of such a pair."""
-    texts = [(item, text) for item, text in zip(catalogue.items, descriptions(catalogue), strict=True) if text]
-    return near_texts([text for _, text in texts]).as_json([item for item, _ in texts])
+    filled = np.fromiter((row for row, text in enumerate(described(catalogue)) if text), dtype=np.int64)
+    rows = filled[sample(len(filled), most)].tolist()
+    return near_texts(list(described(catalogue, rows)), most).as_json([catalogue.items[row] for row in rows])
 
 
 def shop_phrases(catalogue: Catalogue, most: int = MOST_TEXTS) -> list[dict[str, Any]]:

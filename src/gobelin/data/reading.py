@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from gobelin.arrays import Array, Bool, Float64, Int32, Int64
+from gobelin.data.columns import ROWS, pieces_of, spooled
 from gobelin.data.notes import Notebook, several
 from gobelin.errors import DatasetError, nearest
 
@@ -185,17 +186,21 @@ def _floats(column: pa.ChunkedArray) -> Float64[Array, " rows"]:
 
 def _read_csv(path: Path) -> Table:
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            return _read_open_csv(file, path)
     except OSError as wrong:
         raise DatasetError(
             f"{path.name} cannot be read: {wrong.strerror or wrong}.", "a file that may be read.", "look at its rights."
         ) from wrong
-    names = _header(raw, path)
+
+
+def _read_open_csv(file: BinaryIO, path: Path) -> Table:
+    names = _header(file, path)
     refuse_repeats([name for name in names if name], path.name)
     unique = [name or f"unnamed {place}" for place, name in enumerate(names)]
     try:
         table = arrow_csv.read_csv(
-            pa.BufferReader(raw),
+            file,
             read_options=arrow_csv.ReadOptions(column_names=unique, skip_rows_after_names=1, block_size=_BLOCK),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
@@ -214,14 +219,17 @@ def _read_csv(path: Path) -> Table:
     return Table(path.name, columns, table.num_rows)
 
 
-def _header(raw: bytes, path: Path) -> list[str]:
+def _header(file: BinaryIO, path: Path) -> list[str]:
+    lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
-        lines = io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8-sig", newline="")
         names = [name.strip() for name in next(csv.reader(lines), [])]
     except UnicodeDecodeError as wrong:
         raise _not_utf8(path) from wrong
     except csv.Error as wrong:
         raise DatasetError(f"{path.name} cannot be read: {wrong}.", "a CSV file.", "write it again as CSV.") from wrong
+    finally:
+        lines.detach()
+        file.seek(0)
     if not any(names):
         raise DatasetError(f"{path.name} is empty.", "a first line with the names of the columns.", "write it again.")
     for separator, word in (("\t", "tabs"), (";", "semicolons")):
@@ -244,15 +252,23 @@ def _not_utf8(path: Path) -> DatasetError:
 
 def _read_parquet(path: Path) -> Table:
     try:
-        names = parquet.read_schema(path).names
-        refuse_repeats(names, path.name)
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            names, rows = file.schema_arrow.names, file.metadata.num_rows
+            refuse_repeats(names, path.name)
+            columns = {name: _column(file, name) for name in names}
     except (pa.ArrowException, OSError) as wrong:
         raise DatasetError(
             f"{path.name} cannot be read: {wrong}.", "a Parquet file.", "write it again; it may be cut short."
         ) from wrong
-    columns = {name: _as_text(table.column(name)) for name in names}
-    return Table(path.name, columns, table.num_rows)
+    return Table(path.name, columns, rows)
+
+
+def _column(file: parquet.ParquetFile, name: str) -> pa.ChunkedArray:
+    """One column as trimmed text; one of text comes some rows at a time, so that it need not fit into memory."""
+    if file.schema_arrow.field(name).type == pa.string() and file.metadata.num_rows:
+        batches = file.iter_batches(ROWS, columns=[name])
+        return spooled(_trimmed(batch.column(name)) for batch in batches)
+    return _as_text(file.read(columns=[name]).column(name))
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -284,7 +300,11 @@ def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The texts without space around them; null where nothing is left."""
     if len(column) == 0:
         return pa.chunked_array([pa.array([], pa.string())])
-    text = pc.utf8_trim_whitespace(column)
+    return spooled(_trimmed(piece) for piece in pieces_of(column))
+
+
+def _trimmed(texts: pa.Array) -> pa.Array:
+    text = pc.utf8_trim_whitespace(texts)
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 

@@ -1,5 +1,6 @@
 """TF-IDF of words."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Self
@@ -7,7 +8,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from annotated_types import Ge
 from scipy.sparse import csr_array
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from gobelin.arrays import Array, Float32
 from gobelin.media.grammar import PartOfSpeech, words_that_are
@@ -57,20 +58,17 @@ class Words:
         return list(self._vocabulary or ())
 
     def fit(self, contents: Iterable[Content], rng: np.random.Generator) -> Self:
-        # CountVectorizer keeps the most frequent words of a corpus in one streamed pass over it
-        counter = CountVectorizer(analyzer=self._words, dtype=np.float32)
-        try:
-            counts = counter.fit_transform(self._documents(contents))
-        except ValueError:  # no document holds a word
-            self._vocabulary, self._idf = (), np.zeros(0, dtype=np.float32)
-            return self
-        frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-        kept = np.flatnonzero(frequency >= min(self.min_df, counts.shape[0]))
+        holding: Counter[str] = Counter()  # items that hold each word: one streamed pass, no matrix of counts
+        items = 0
+        for document in self._documents(contents):
+            holding.update(set(self._words(document)))
+            items += 1
+        kept = sorted(word for word, count in holding.items() if count >= min(self.min_df, items))
         if len(kept) > self.max_features:
-            kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[: self.max_features]])
-        names = counter.get_feature_names_out()
-        self._vocabulary = tuple(str(name) for name in names[kept])
-        self._idf = (np.log((1 + counts.shape[0]) / (1 + frequency[kept])) + 1).astype(np.float32)
+            kept = sorted(sorted(kept, key=lambda word: -holding[word])[: self.max_features])
+        frequency = np.array([holding[word] for word in kept], dtype=np.int64)
+        self._vocabulary = tuple(kept)
+        self._idf = (np.log((1 + items) / (1 + frequency)) + 1).astype(np.float32)
         return self
 
     def transform(self, contents: Iterable[Content]) -> Block:

@@ -23,7 +23,9 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -106,6 +108,16 @@ class Cache:
                 with contextlib.suppress(OSError):
                     Path(name).unlink()
         return array
+
+    def unnamed(self) -> IO[bytes]:
+        """A temporary file to be written and read back; it goes when it is closed and no array maps it."""
+        with self.writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+            return tempfile.TemporaryFile(prefix=".scratch-", dir=self.root)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Turns an OSError inside into StoreError, which says what to do."""
+        return _writing(self.root)
 
 
 class Vectors:

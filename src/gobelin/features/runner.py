@@ -4,6 +4,7 @@ import errno
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -11,19 +12,20 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64, Rows
 from gobelin.errors import RecipeError, UserError
 from gobelin.features.cache import Cache, Vectors, key_of
-from gobelin.features.shards import KEY, sortable
+from gobelin.features.gathering import Gathering, room
+from gobelin.features.keyset import KeySet, joined
+from gobelin.features.shards import sortable
 from gobelin.features.workers import Batch, encode_batches
 from gobelin.protocols import Content, Encoder, Learned
 from gobelin.values import Block, Features, FeatureTable, Vocabulary
 
 BATCH = 32  # pieces that travel together
 _CHUNK = 1024  # items whose keys are looked up together, and rows that are pooled together
-_MAPPED = 256 << 20  # bytes from which a table lies in a mapped file
 # Not a property of the bytes: asked again next time.
 _PASSING = {"missing", "unreadable", "too large", "crashed", "took too long"}
 NOT_GIVEN = "not given"
@@ -124,14 +126,15 @@ def encode_table(
         )
     features: dict[str, Features] = {}
     reports: dict[str, EncodingReport] = {}
-    for name, encoder in encoders.items():
-        if isinstance(encoder, Learned):
-            features[name], reports[name] = _learned(name, encoder, catalogue, train_rows, progress, rng)
-        elif cache is None:
-            with TemporaryDirectory(prefix="gobelin-", ignore_cleanup_errors=True) as folder:
-                features[name], reports[name] = _pieces(name, encoder, catalogue, Cache(folder), workers, progress)
-        else:
-            features[name], reports[name] = _pieces(name, encoder, catalogue, cache, workers, progress)
+    with ExitStack() as stack:
+        if cache is None:
+            kept = TemporaryDirectory(prefix="gobelin-", ignore_cleanup_errors=True)
+            cache = Cache(stack.enter_context(kept))
+        for name, encoder in encoders.items():
+            if isinstance(encoder, Learned):
+                features[name], reports[name] = _learned(name, encoder, catalogue, train_rows, cache, progress, rng)
+            else:
+                features[name], reports[name] = _pieces(name, encoder, catalogue, cache, workers, progress)
     for name, own in catalogue.vectors.items():
         features[name] = own if own.ids == catalogue.items else _aligned(own, catalogue.items)
         reports[name] = _own_report(features[name])
@@ -188,22 +191,21 @@ class _Scan:
         self.seen = self.asked = 0  # items read; pieces among them that the cache lacks
         self.keys: list[bytes] = []  # joined by chunk: KEY bytes a piece
         self.rows: list[Array] = []  # item row of each piece, by chunk
-        self.missing: dict[int, str] = {}  # row -> why none of its pieces has a key
+        self.why = Reasons(total)  # of items none of whose pieces has a key
 
     def batches(self) -> Iterator[Batch]:
         waiting: list[tuple[bytes, str | Path]] = []
-        handed: set[bytes] = set()
+        handed = KeySet()
         while chunk := list(islice(self.contents, _CHUNK)):
             pieces, keys, rows = self._read(chunk)
             self.seen += len(chunk)
-            found = self.store.find(np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY))
-            self.keys.append(b"".join(keys))
+            known = joined(keys)
+            lacking = np.flatnonzero(self.store.find(known) < 0)
+            self.keys.append(known.tobytes())
             self.rows.append(np.array(rows, dtype=np.int64))
-            for i in np.flatnonzero(found < 0).tolist():
-                if keys[i] not in handed:
-                    handed.add(keys[i])
-                    self.asked += 1
-                    waiting.append((keys[i], pieces[i]))
+            for i in lacking[handed.add(sortable(known[lacking]))].tolist():
+                self.asked += 1
+                waiting.append((keys[i], pieces[i]))
             while len(waiting) >= BATCH:
                 yield _batch(waiting[:BATCH])
                 waiting = waiting[BATCH:]
@@ -212,8 +214,7 @@ class _Scan:
 
     def joined(self) -> tuple[Array, Int64[Array, " pieces"]]:
         """Keys (pieces, KEY) uint8 and the item row of each, in the order of the catalogue."""
-        keys = np.frombuffer(b"".join(self.keys), dtype=np.uint8).reshape(-1, KEY)
-        return keys, np.concatenate(self.rows) if self.rows else np.zeros(0, dtype=np.int64)
+        return joined(self.keys), np.concatenate(self.rows) if self.rows else np.zeros(0, dtype=np.int64)
 
     def distinct(self) -> int:
         return len(np.unique(sortable(self.joined()[0])))
@@ -237,13 +238,33 @@ class _Scan:
                 pieces.append(piece)
                 rows.append(row)
             if not rows or rows[-1] != row:
-                self.missing[row] = why
+                self.why.note(row, why)
         return pieces, keys, rows
 
 
+class Reasons:
+    """Why items are without a sense: a byte an item, since a catalogue may lack it altogether."""
+
+    def __init__(self, items: int) -> None:
+        self._codes = np.zeros(items, dtype=np.uint8)
+        self._told: dict[str, int] = {}  # reason -> its code, from 1
+
+    def note(self, row: int, reason: str) -> None:
+        """The first reason of a row stays."""
+        if not self._codes[row]:
+            self._codes[row] = self._told.setdefault(reason, len(self._told) + 1)
+
+    def counted(self, rows: Bool[Array, " items"]) -> dict[str, int]:
+        """How many of these items for each reason, by its name; "not given" for those without one."""
+        counts = np.bincount(self._codes[rows], minlength=len(self._told) + 1).tolist()
+        absent = Counter({NOT_GIVEN: counts[0]})
+        for reason, code in self._told.items():
+            absent[reason] += counts[code]
+        return {reason: count for reason, count in sorted(absent.items()) if count}
+
+
 def _batch(part: Sequence[tuple[bytes, str | Path]]) -> Batch:
-    keys = np.frombuffer(b"".join(key for key, _ in part), dtype=np.uint8).reshape(-1, KEY)
-    return Batch(keys, tuple(piece for _, piece in part))
+    return Batch(joined([key for key, _ in part]), tuple(piece for _, piece in part))
 
 
 def _keep(store: Vectors, batch: Batch, block: Block, passing: dict[bytes, str]) -> None:
@@ -266,7 +287,6 @@ def _pool(
     keys, rows = scan.joined()
     values = room(cache, (scan.total, store.dim))
     counts = np.zeros(scan.total, dtype=np.int32)
-    why: dict[int, str] = dict(scan.missing)
     bounds = np.searchsorted(rows, np.arange(0, scan.total + _CHUNK, _CHUNK))
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         position = store.find(keys[begin:end])
@@ -277,17 +297,11 @@ def _pool(
                 values[row] += found[i]
                 counts[row] += 1
             else:
-                why.setdefault(row, reason)
+                scan.why.note(row, reason)
     for row in np.flatnonzero(counts > 1).tolist():
         values[row] /= counts[row]
     present = counts > 0
-    absent = Counter(why.get(row, NOT_GIVEN) for row in np.flatnonzero(~present).tolist())
-    return values, present, dict(sorted(absent.items()))
-
-
-def room(cache: Cache, shape: tuple[int, int]) -> Float32[Array, "rows dim"]:
-    """Zeros for a table: in memory, or in a mapped file where it is large."""
-    return cache.scratch(shape) if shape[0] * shape[1] * 4 > _MAPPED else np.zeros(shape, dtype=np.float32)
+    return values, present, scan.why.counted(~present)
 
 
 def _learned(
@@ -295,6 +309,7 @@ def _learned(
     encoder: Learned,
     catalogue: Source,
     train_rows: Int32[Array, " rows"] | None,
+    cache: Cache,
     progress: Callable[[Progress], None] | None,
     rng: np.random.Generator | None,
 ) -> tuple[Features, EncodingReport]:
@@ -303,17 +318,17 @@ def _learned(
         if rng is None:
             raise UserError(f"The encoder {name!r} learns, and no generator was given.", "rng.", "pass rng=.")
         encoder.fit(catalogue.contents(None if train_rows is None else train_rows.tolist()), rng)
-    blocks: list[Block] = []
-    contents, done = catalogue.contents(), 0
+    gathering = Gathering(cache, total)
+    absent: Counter[str] = Counter()
+    contents = catalogue.contents()
     while chunk := list(islice(contents, 4 * _CHUNK)):
-        blocks.append(encoder.transform(chunk))
-        done += len(chunk)
+        block = encoder.transform(chunk)
+        gathering.add(block)
+        reasons = np.array([reason or NOT_GIVEN for reason in block.reasons or (None,) * len(block.present)])
+        absent.update(reasons[~block.present].tolist())
         if progress is not None:
-            progress(Progress(name, done, total, 0, time.monotonic() - begun))
-    values = _stack([block.values for block in blocks])
-    present = np.concatenate([block.present for block in blocks]) if blocks else np.zeros(0, dtype=bool)
-    reasons = [reason for block in blocks for reason in (block.reasons or (None,) * len(block.present))]
-    absent = Counter(reason or NOT_GIVEN for reason, here in zip(reasons, present.tolist(), strict=True) if not here)
+            progress(Progress(name, gathering.rows, total, 0, time.monotonic() - begun))
+    values, present = gathering.values(), gathering.present
     describe = getattr(encoder, "describe", None)
     report = EncodingReport(
         name=name,
@@ -326,14 +341,6 @@ def _learned(
     )
     features = Features(name, encoder.modality, catalogue.items, values, present)
     return features, replace(report, seconds=time.monotonic() - begun)
-
-
-def _stack(values: Sequence[Any]) -> Any:
-    if not values:
-        return np.zeros((0, 0), dtype=np.float32)
-    if isinstance(values[0], csr_array):
-        return values[0] if len(values) == 1 else csr_array(vstack(values, format="csr"))
-    return np.concatenate(values)
 
 
 def _aligned(own: Features, items: Vocabulary) -> Features:
