@@ -1,4 +1,6 @@
-"""The leading right singular vectors of a log."""
+"""The leading directions of a log and of senses."""
+
+from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
@@ -6,6 +8,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
 from gobelin.arrays import Array, Float32
+from gobelin.values import Features, Train
 
 MOST = 6_000  # columns of which a dense gram is taken apart whole
 FEW = 12  # where more than one in so many vectors is wanted, that is quicker than looking for each
@@ -34,3 +37,28 @@ def right_vectors(log: csr_array, wanted: int, rng: np.random.Generator) -> Floa
         order = np.argsort(-sizes, kind="stable")
         sizes, v = sizes[order], rows[order].T
     return np.ascontiguousarray(v[:, sizes > 1e-3 * sizes[0]], dtype=np.float32)
+
+
+class Reduced:
+    """The leading directions of each sense of a train value, found once for all settings."""
+
+    def __init__(self, train: Train) -> None:
+        self.train = train
+        self._kept: dict[tuple[str, int], Float32[Array, "items dims"]] = {}
+
+    def sense(self, name: str, dims: int) -> Float32[Array, "items dims"]:
+        if (name, dims) not in self._kept:
+            self._kept[name, dims] = leading(self.train.table[name], dims)
+        return self._kept[name, dims]
+
+
+def leading(sense: Features, dims: int) -> Float32[Array, "items dims"]:
+    """Unit rows of a sense, turned to their `dims` leading directions; absent rows are zero."""
+    unit: Any = sense.unit(None if sense.sparse else sense.mean())
+    if sense.dim <= dims:
+        return np.asarray(unit.toarray() if isinstance(unit, csr_array) else unit, dtype=np.float32)
+    gram = unit.T @ unit
+    gram = gram.toarray() if isinstance(gram, csr_array) else gram
+    wide = len(gram)
+    _, v = eigh(gram, subset_by_index=(wide - dims, wide - 1), overwrite_a=True, check_finite=False)
+    return np.asarray(unit @ np.ascontiguousarray(v[:, ::-1]), dtype=np.float32)

@@ -29,7 +29,7 @@ class GraphFilter:
 
     h: the history. S = D_i^-p X' D_u^-2b X D_i^-p without its diagonal, brought to rows that sum to 1 on average: what
     is taken together. L = D_i^-p U U' D_i^p, U the leading right singular vectors of D_u^-b X D_i^-p: an ideal low-pass
-    filter; S + a L with b = p = 1/2 is GF-CF (Shen et al., How Powerful is Graph Convolution for Recommendation?, 2021).
+    filter; S + a L with b = p = 1/2 is GF-CF (Shen et al., How Powerful is Graph Convolution for Recommendation? 2021).
     C_m: each item's k nearest in sense m by the cosine of centred vectors, an edge counting from either end, normalised
     by the roots of both degrees. S C + C S: what is like what was taken together, what was taken with what is alike;
     filters of the second order over graphs of several senses are those of MM-GF (Roh et al. 2025), whose exact filter
@@ -40,8 +40,9 @@ class GraphFilter:
 
     Items without events are reached through C and S C, so cold items need nothing more. An empty history scores zero
     everywhere: its answer is the prior of whoever asks. Every score is linear in the history; shares of a term that
-    goes once through the log and once through a sense are halved between the two. Memory: items x (most + senses x 2 k)
-    sparse entries and items x rank numbers; up to 6,000 items also the whole polynomial, dense. Time: near that of a search for neighbours, by blocks of rows.
+    goes once through the log and once through a sense are halved between the two. Memory: items x (most + 2 k senses)
+    sparse entries and items x rank numbers; up to 6,000 items also the whole polynomial, dense. Time: near that of a
+    search for neighbours, by blocks of rows.
     Relations: no sense, a = 0 is a normalisation of `item_neighbours`; `weave` inverts what this one multiplies.
     """
 

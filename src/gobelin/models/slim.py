@@ -39,7 +39,7 @@ class Slim:
     Relations: `ease` lets weights be negative, has no l1 and solves all at once.
     """
 
-    l2: Annotated[float, Gt(0), Grid(0.5, 1, 2, 3, 5, 10, 20, 50)] = 5.0
+    l2: Annotated[float, Gt(0), Grid(0.5, 1, 2, 5, 10, 20, 50, 100, 200)] = 20.0
     l1: Annotated[float, Ge(0), Grid(0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)] = 0.1
     k: Annotated[int, Ge(1), Grid(50, 100, 200, 400)] = 100
     _matrix: csr_array = field(init=False, repr=False, compare=False)
