@@ -8,8 +8,10 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.models._factors import cosines
 from gobelin.models._fitted import remade, state_of
 from gobelin.models._folding import fold
+from gobelin.models._implicit import explain_folded, folded, ridged, wanted
 from gobelin.models._sparse import transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
@@ -69,18 +71,13 @@ class Als:
     def _half(
         self, log: csr_array, vectors: Float32[Array, "columns factors"], start: Float32[Array, "rows factors"]
     ) -> Float32[Array, "rows factors"]:
-        return fold(*self._row_problem(log), vectors, self._prior(vectors), start, steps=STEPS)
-
-    def _row_problem(self, log: csr_array) -> tuple[csr_array, Float32[Array, " pairs"]]:
-        return log, log.data + np.float32(self.unseen)
+        return fold(log, wanted(log, self.unseen), vectors, self._prior(vectors), start, steps=STEPS)
 
     def _prior(self, vectors: Float32[Array, "columns factors"]) -> Float32[Array, "factors factors"]:
-        ridge = np.float32(self.regularisation) * np.eye(self.factors, dtype=np.float32)
-        return np.asarray(np.float32(self.unseen) * (vectors.T @ vectors) + ridge)
+        return ridged(vectors.T @ vectors, self.unseen, self.regularisation)
 
     def query_vectors(self, queries: Queries) -> Float32[Array, "queries factors"]:
-        log = queries.histories.matrix(len(self._items), now=queries.now)
-        return fold(*self._row_problem(log), self._items, self._prior(self._items))
+        return folded(queries, self._items, self._prior(self._items), self.unseen)
 
     def item_vectors(self) -> Float32[Array, "items factors"]:
         return self._items
@@ -90,26 +87,11 @@ class Als:
         return np.asarray(self.query_vectors(queries) @ items.T)
 
     def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
-        """y_j' W t_e y_e with W = (K + sum c y y')^-1: each event as this person weighs it (Hu et al. 2008, 5).
-
-        The folded-in vector is solved directly here, in float64; `score` stops at a relative residual of 1e-5.
-        """
-        spoken = query.histories.spoken().astype(np.float64)
-        vectors = self._items.astype(np.float64)
-        met = vectors[np.maximum(query.histories.items, 0)]  # (events, factors)
-        normal = self.unseen * (vectors.T @ vectors) + self.regularisation * np.eye(self.factors)
-        normal += (met * spoken[:, None]).T @ met
-        told = np.linalg.solve(normal, (met * np.where(spoken > 0, spoken + self.unseen, 0)[:, None]).T)
-        shares = (vectors[items] @ told)[:, :, None]
-        return Contributions(items, ("log",), shares, np.zeros(len(items)))
+        return explain_folded(self._items, self._prior(self._items), self.unseen, query, items)
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         """Cosine of the items' vectors; 0 to itself."""
-        length = np.sqrt(np.einsum("ij,ij->i", self._items, self._items))
-        unit = self._items / np.maximum(length, np.float32(1e-12))[:, None]
-        alike = np.asarray(unit[items] @ unit.T)
-        alike[np.arange(len(items)), items] = 0
-        return alike
+        return cosines(self._items, items)
 
     def state(self) -> State:
         return state_of(self, items=self._items)

@@ -11,6 +11,7 @@ from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.errors import UserError
 from gobelin.models._fitted import remade, state_of
 from gobelin.models._folding import fold
+from gobelin.models._rated import Side, ratings_of, with_bias
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
 from gobelin.values import Histories, Queries, Train
@@ -50,7 +51,7 @@ class BiasedMf:
     _items: Float32[Array, "items wide"] = field(init=False, repr=False, compare=False)
 
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
-        users, items, ratings = _ratings(train.histories)
+        users, items, ratings = ratings_of(train.histories)
         if not len(ratings):
             raise UserError(
                 "biased_mf needs ratings, and this log holds none.",
@@ -61,7 +62,7 @@ class BiasedMf:
         self._range = float(ratings.min()), float(ratings.max())
         self._users, self._items = (self._begin(len(v), rng) for v in (train.users, train.items))
         targets = (ratings - np.float32(self._mean)).astype(np.float32)
-        people, things = _Side(self._users, users, self._penalty()), _Side(self._items, items, self._penalty())
+        people, things = Side(self._users, users, self._penalty()), Side(self._items, items, self._penalty())
         best, liked, since = (self._users.copy(), self._items.copy()), -np.inf, 0
         for _ in range(self.epochs):
             order = rng.permutation(len(targets))
@@ -88,11 +89,11 @@ class BiasedMf:
     def _penalty(self) -> Float32[Array, " wide"]:
         return np.array([self.bias_regularisation] + [self.regularisation] * self.factors, dtype=np.float32)
 
-    def _step(self, people: "_Side", things: "_Side", targets: Float32[Array, " ratings"], some: Array) -> None:
+    def _step(self, people: Side, things: Side, targets: Float32[Array, " ratings"], some: Array) -> None:
         p, q = people.of(some), things.of(some)  # (batch, 1 + factors)
         wrong = targets[some] - p[:, 0] - q[:, 0] - np.einsum("ij,ij->i", p[:, 1:], q[:, 1:])
-        people.move(some, _with_bias(q) * wrong[:, None], self.learning_rate)
-        things.move(some, _with_bias(p) * wrong[:, None], self.learning_rate)
+        people.move(some, with_bias(q) * wrong[:, None], self.learning_rate)
+        things.move(some, with_bias(p) * wrong[:, None], self.learning_rate)
 
     def rate(self, users: Int32[Array, " pairs"], items: Int32[Array, " pairs"]) -> Float32[Array, " pairs"]:
         p = np.where((users >= 0)[:, None], self._users[users], 0)
@@ -103,16 +104,16 @@ class BiasedMf:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         items = self._items if candidates is None else self._items[candidates]
         p = self._folded(queries.histories)
-        return np.asarray(p @ _with_bias(items).T + (np.float32(self._mean) + items[:, 0]), dtype=np.float32)
+        return np.asarray(p @ with_bias(items).T + (np.float32(self._mean) + items[:, 0]), dtype=np.float32)
 
     def _folded(self, histories: Histories) -> Float32[Array, "queries wide"]:
         """Bias and vector of each query: the ridge regression that a user's row solves, items held."""
-        query, items, ratings = _ratings(histories)
+        query, items, ratings = ratings_of(histories)
         starts = np.searchsorted(query, np.arange(len(histories) + 1)).astype(np.int32)
         shape = (len(histories), len(self._items))
         pairs = csr_array((np.ones(len(items), dtype=np.float32), items, starts), shape=shape)
         left = (ratings - np.float32(self._mean) - self._items[items, 0]).astype(np.float32)
-        return fold(pairs, left, _with_bias(self._items), np.diag(self._penalty()))
+        return fold(pairs, left, with_bias(self._items), np.diag(self._penalty()))
 
     def state(self) -> State:
         return state_of(self, mean=self._mean, range=list(self._range), users=self._users, items=self._items)
@@ -123,49 +124,3 @@ class BiasedMf:
         model._mean, model._range = state["mean"], tuple(state["range"])
         model._users, model._items = np.asarray(state["users"]), np.asarray(state["items"])
         return model
-
-
-class _Side:
-    """One table of the factorisation (users' or items') while it is trained, in place, with AdaGrad's memory."""
-
-    def __init__(
-        self, table: Float32[Array, "rows wide"], rows: Int32[Array, " ratings"], penalty: Float32[Array, " wide"]
-    ) -> None:
-        self.table, self.rows = table, rows
-        counts = np.maximum(np.bincount(rows, minlength=len(table)), 1).astype(np.float32)
-        self.share = penalty / counts[:, None] if len(table) else penalty  # (rows, wide) penalty of one rating
-        self.size = np.zeros((len(table), 2), dtype=np.float32)  # squared gradients so far: of the bias, of the vector
-
-    def of(self, some: Array) -> Float32[Array, "batch wide"]:
-        return np.asarray(self.table[self.rows[some]])
-
-    def move(self, some: Array, pull: Float32[Array, "batch wide"], rate: float) -> None:
-        """One AdaGrad step along the batch's pull, less the penalty; a row that stands several times moves once."""
-        touched, place = np.unique(self.rows[some], return_inverse=True)
-        sum_up = csr_array((np.ones(len(some), np.float32), (place, np.arange(len(some)))))
-        times = np.bincount(place).astype(np.float32)
-        way = sum_up @ pull - times[:, None] * self.share[touched] * self.table[touched]
-        self.size[touched, 0] += way[:, 0] ** 2
-        self.size[touched, 1] += np.einsum("ij,ij->i", way[:, 1:], way[:, 1:]) / max(way.shape[1] - 1, 1)
-        pace = np.float32(rate) / np.sqrt(self.size[touched] + 1e-12)
-        way[:, 0] *= pace[:, 0]
-        way[:, 1:] *= pace[:, 1:]
-        self.table[touched] += way
-
-
-def _with_bias(rows: Float32[Array, "rows wide"]) -> Float32[Array, "rows wide"]:
-    """The other side's regressors: 1 where the bias stands, then the vector."""
-    out = rows.copy()
-    out[:, 0] = 1
-    return out
-
-
-def _ratings(
-    histories: Histories,
-) -> tuple[Int32[Array, " ratings"], Int32[Array, " ratings"], Float32[Array, " ratings"]]:
-    """(query, item, rating) of every event that carries a rating of an item."""
-    if histories.ratings is None:
-        none = np.zeros(0, dtype=np.int32)
-        return none, none, np.zeros(0, dtype=np.float32)
-    rated = (histories.items >= 0) & ~np.isnan(histories.ratings)
-    return histories.queries[rated].astype(np.int32), histories.items[rated], histories.ratings[rated]
