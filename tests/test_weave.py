@@ -19,7 +19,15 @@ def rng() -> np.random.Generator:
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
 @pytest.mark.parametrize(
-    "settings", [{}, {"log_blend": 0.4, "fill": "regression"}, {"most_items": 6}, {"least_events": 3}]
+    "settings",
+    [
+        {},
+        {"log_blend": 0.4, "fill": "regression"},
+        {"solver": "exact", "most_items": 6},
+        {"least_events": 3},
+        {"solver": "neighbourhoods", "around": 14, "patch": 4, "kept": 10},
+        {"solver": "neighbourhoods", "log_blend": 0.4, "fill": "regression"},
+    ],
 )
 def test_weave_keeps_the_contract(check, settings) -> None:
     check(lambda: Weave(**settings))
