@@ -130,7 +130,7 @@ def test_an_absent_row_is_never_read() -> None:
         one = type(train)(train.users, train.items, train.histories, table, train.cold, train.now)
         return Weave(**settings).fit(one, rng()).score(train.queries())
 
-    for settings in ({}, {"fill": "neighbours"}, {"most_items": 40}):
+    for settings in ({}, {"fill": "neighbours"}, {"solver": "exact", "most_items": 40}, {"solver": "neighbourhoods"}):
         np.testing.assert_array_equal(scores(noisy, **settings), scores(clean, **settings))
 
 

@@ -1,6 +1,7 @@
 """Items that resemble one another, in leaves of about equal size: a tree of halvings along leading directions."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Leaves:
                 along = points[some] @ _direction(points, some, rng)
                 order[start:stop] = some[np.argpartition(along, middle - start)] if stop - start > 1 else some
             bounds = np.sort(np.concatenate([bounds, middles]))
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, stop in pairwise(bounds):
             order[start:stop].sort()
         sums = np.add.reduceat(points[order], bounds[:-1], axis=0) if len(points) else points[:0]
         length = np.sqrt(np.einsum("ij,ij->i", sums, sums))
@@ -64,4 +65,4 @@ def _direction(points: Points, rows: Int64[Array, " rows"], rng: np.random.Gener
     for _ in range(ROUNDS):
         way = some.T @ (some @ way)
         way /= max(float(np.sqrt(way @ way)), 1e-12)
-    return way
+    return np.asarray(way, dtype=np.float32)

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from gobelin.arrays import Array, Float64, Int64
-from gobelin.models._patchwork import Patchwork, Places, ridged, solved
+from gobelin.models._patches import Places
+from gobelin.models._patchwork import Patchwork, ridged, solved
 from gobelin.models._strands import Strands
 from gobelin.values import Histories
 

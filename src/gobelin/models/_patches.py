@@ -57,7 +57,7 @@ class Patches:
         ease = 1 / np.sqrt(self._diagonal)
         log = csr_array(self.strands.scaled[own] @ self._columns)  # (own, solved), sparse
         log.data *= ease[log.indices] * np.repeat(ease[own], np.diff(log.indptr))
-        met = np.unique(log.indices)
+        met = np.unique(log.indices).astype(np.int64)
         if len(met) > MORE * room:
             told = np.bincount(log.indices, log.data.astype(np.float64) ** SHARP, minlength=n)
             met = np.argpartition(-told, MORE * room - 1)[: MORE * room]

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.linalg import lapack
@@ -227,7 +227,8 @@ class _Sheet:
         small = np.int32 if len(rows) < 2**31 else np.int64  # scipy widens the rows to the type of the starts
         starts = (np.arange(self._shape[1] + 1) * self._rows.shape[1]).astype(small)
         self._rows, self._values = self._rows[:0], self._values[:0]
-        out = csr_array(csc_array((values, rows, starts), shape=self._shape).tocsr())
+        entries: Any = (values, rows, starts)
+        out = csr_array(csc_array(entries, shape=self._shape).tocsr())
         out.eliminate_zeros()
         out.sort_indices()
         return out
@@ -238,7 +239,7 @@ def _at_once(solve: Callable[[int], Answer], count: int) -> Iterator[Answer]:
 
     numpy and LAPACK are held to one thread each: patches are small, and there are many.
     """
-    workers = len(os.sched_getaffinity(0))
+    workers = os.cpu_count() or 1
     with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
         for start in range(0, count, workers * AHEAD):
             yield from pool.map(solve, range(start, min(start + workers * AHEAD, count)))

@@ -63,7 +63,7 @@ class Strands:
     def sides(self, places: Rows, precision: type = np.float32) -> dict[str, Float[Array, "few few"]]:
         """By "log" and by sense what each says of some solved items, in units of the log; with l I their sum is G."""
         y = self.scaled[places].astype(precision)
-        out = {"log": np.asarray((y @ y.T).toarray(), dtype=precision)}
+        out: dict[str, Any] = {"log": np.asarray((y @ y.T).toarray(), dtype=precision)}
         if not self.terms.senses:
             return out
         for sense, (unit, present) in self._filled(places).items():

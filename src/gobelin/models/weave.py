@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -28,6 +29,8 @@ WEIGHT, TAU = 10.0, 0.5
 """Of a sense that the settings do not name."""
 
 
+FEW = 10  # a tenth of the items: what is taken as few of the columns of a sparse matrix
+
 _HOOD = ("patch", "around", "bounds")
 
 
@@ -46,6 +49,10 @@ class _Woven:
     near: Neighbourhoods | None = None
     far: Neighbourhoods | None = None
 
+    @cached_property
+    def turned(self) -> Float32[Array, "solved rest"] | csr_array:
+        return csr_array(self.weaves.T.tocsr()) if isinstance(self.weaves, csr_array) else self.weaves.T
+
 
 @dataclass(kw_only=True)
 class Weave:
@@ -62,14 +69,16 @@ class Weave:
     speaks with D^-h. head: output scale D^head, what popular items get for being popular.
     log_blend: how much of the log-only matrix of the same settings is added; it carries items that content does not
     reach. fill: what an item lacking a sense gets, from its like in the log and the other senses (`features.filling`).
-    solver: "exact" inverts G whole, for at most `most_items` items, the most frequent; the rest go the way of new items.
-    "neighbourhoods" solves it for every item, over its neighbourhood in G (`_patchwork`): `patch` items that resemble
-    one another share a solve over `around` items, `kept` weights of each stay. "auto" is exact up to `most_items`
-    items, by neighbourhoods beyond. cold_*: of the kernel ridge regression by which an item's column of the log-only matrix (and its row) follows
+    solver: "exact" inverts G whole for at most `most_items` items, the most frequent; the rest go the way of new ones.
+    "neighbourhoods" solves it for every item over its neighbourhood in G (`_patchwork`): `patch` items that resemble
+    one another share a solve over `around` items, and `kept` weights of each item stay. "auto" is exact up to
+    `most_items` items and by neighbourhoods beyond.
+    cold_*: of the kernel ridge regression by which an item's column of the log-only matrix (and its row) follows
     from content; cold_self: how much the resembled item itself counts there; cold_head: as `head`, for that matrix;
     cold_scale: how loud such columns are among all items.
 
-    Memory: exact about four items x items float32 arrays; by neighbourhoods items x kept x 16 bytes. Relations: no sense, p = head = log_blend = 0 is EASE.
+    Memory: about four items x items float32 arrays where exact, items x kept x 16 bytes by neighbourhoods.
+    Relations: no sense, p = head = log_blend = 0 is EASE.
     """
 
     head: Annotated[float, Grid(-0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4)] = 0.2
@@ -103,9 +112,10 @@ class Weave:
     _loom: Loom | None = field(default=None, init=False, repr=False, compare=False)
     _kernels: Kernels | None = field(default=None, init=False, repr=False, compare=False)
     _exact: Exact | None = field(default=None, init=False, repr=False, compare=False)
+    _shares: tuple[Train, PatchShares] | None = field(default=None, init=False, repr=False, compare=False)
 
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
-        self._exact = None
+        self._exact, self._shares = None, None
         if self.solver != "exact":
             met = np.flatnonzero(np.where(train.cold, 0, train.counts()) >= self.least_events)
             if len(met) > self.most_items or (self.solver == "neighbourhoods" and len(met)):
@@ -179,25 +189,26 @@ class Weave:
         history = queries.histories.matrix(f.n_items, now=queries.now)
         told = self._told(history)
         if not len(f.rest):
-            return _dense(told @ (f.matrix if candidates is None else f.matrix[:, candidates]))
+            return _columns(told, f.matrix, candidates)
         wanted = np.arange(f.n_items) if candidates is None else candidates.astype(np.int64)
         place = np.full(f.n_items, -1, dtype=np.int64)
         place[f.solved] = np.arange(len(f.solved))
         far = np.flatnonzero(place[wanted] < 0)
         near = np.flatnonzero(place[wanted] >= 0)
-        out = np.zeros((len(queries), len(wanted)), dtype=np.float32)
         if not len(far):
-            return _dense(told @ f.matrix[:, place[wanted]])
+            return _columns(told, f.matrix, place[wanted])
+        out = np.zeros((len(queries), len(wanted)), dtype=np.float32)
         if len(near):
-            out[:, near] = _dense(told @ f.matrix[:, place[wanted[near]]])
+            out[:, near] = _columns(told, f.matrix, place[wanted[near]])
         rows = np.searchsorted(f.rest, wanted[far])
-        whole = told @ f.base  # (queries, solved)
-        out[:, far] = np.float32(self.cold_scale) * _dense(f.weaves[rows] @ whole.T).T
+        out[:, far] = np.float32(self.cold_scale) * _columns(told @ f.base, f.turned, rows)
         return out
 
     def _told(self, history: csr_array) -> csr_array | Float32[Array, "queries solved"]:
         """The history in terms of solved items: any other item speaks through its mixture."""
         f = self._ready()
+        if not len(f.rest):
+            return history
         told = history[:, f.solved]
         others = history[:, f.rest]
         if not others.nnz:
@@ -208,12 +219,12 @@ class Weave:
     def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
         """Exact shares by event and by sense (see `_exact`). The first one solves the model in float64.
 
-        Memory: up to three solved x solved float64 arrays, kept for the next explanation.
+        Memory: up to three solved x solved float64 arrays, kept for the next explanation. By neighbourhoods the
+        patches of the asked items are solved again (`_patch_shares`), and the scaled log is kept.
         """
         f = self._ready()
         if f.near is not None and f.far is not None:
-            work = Patchwork(f.matrix, f.near, f.base, f.weaves, f.far)
-            patches = PatchShares(self._strands(train, f.solved), work, f.rest)
+            patches = self._patchily(train, f.near, f.far)
             shares = patches.shares(patches.told(query.histories), items.astype(np.int64))
         else:
             exact = self.exactly(train)
@@ -225,7 +236,8 @@ class Weave:
 
         before: what this one was fitted on. Low rank or borders of the inverse while that is cheaper than a solve (see
         `_change`); in float64, so the first change after a fit or a load pays for one solve. Items whose mixtures were
-        thinned (a very large catalogue) keep the largest weights, as in a fit.
+        thinned (a very large catalogue) keep the largest weights, as in a fit. A weave by neighbourhoods is fitted
+        again with its settings; its scalers are those of `after`.
         """
         if self._ready().near is not None:
             return replace(self).fit(after, np.random.default_rng(0))
@@ -248,6 +260,15 @@ class Weave:
             scalers = Scalers.of(train, f.solved, terms)
             self._exact = Exact.solved(Ground(train, f.solved, terms, scalers), kept)
         return self._exact
+
+    def _patchily(self, train: Train, near: Neighbourhoods, far: Neighbourhoods) -> PatchShares:
+        """This model by neighbourhoods, for shares; the last one is kept."""
+        if self._shares is None or self._shares[0] is not train:
+            f: Any = self._ready()
+            base = f.base if len(f.rest) else None
+            work = Patchwork(f.matrix, near, base, f.weaves, far)
+            self._shares = train, PatchShares(self._strands(train, f.solved), work, f.rest)
+        return self._shares[1]
 
     def _terms(self, train: Train) -> Terms:
         cold = self._cold_weights(train)
@@ -319,13 +340,18 @@ class Weave:
             else None
             for side in ("near", "far")
         )
-        square = state["matrix"], state["weaves"], state["base"]
-        model._fitted = _Woven(solved, rest, *square, int(state["n_items"]), near, far)
+        matrix, base = (s if isinstance(s, csr_array) else np.asarray(s) for s in (state["matrix"], state["base"]))
+        model._fitted = _Woven(solved, rest, matrix, state["weaves"], base, int(state["n_items"]), near, far)
         return model
 
 
-def _dense(product: Any) -> Scores:
-    return np.asarray(product.toarray() if isinstance(product, csr_array) else product, dtype=np.float32)
+def _columns(left: Any, right: Any, columns: Int32[Array, " some"] | Int64[Array, " some"] | None) -> Scores:
+    """Some columns of a product. Of a large sparse matrix few are taken before, many after: taking them copies it."""
+    if columns is not None and (not isinstance(right, csr_array) or FEW * len(columns) < right.shape[1]):
+        right, columns = right[:, columns], None
+    product = left @ right
+    dense = np.asarray(product.toarray() if isinstance(product, csr_array) else product, dtype=np.float32)
+    return dense if columns is None else np.ascontiguousarray(dense[:, columns])
 
 
 def _single(square: Float64[Array, "_ _"]) -> ItemSquare:
