@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from gobelin.arrays import Array, Float32, Int64
 from gobelin.models._leaves import Leaves
 from gobelin.models._sketch import sketch
-from gobelin.models._strands import Strands, likeness
+from gobelin.models._strands import Strands, likeness, narrowed
 
 DIRECTIONS = 64  # of the log and of each sense, by which patches form
 SHARP = 8  # a sum of such powers is led by its largest term
@@ -55,17 +55,18 @@ class Patches:
         if room <= 0:
             return own
         ease = 1 / np.sqrt(self._diagonal)
-        log = csr_array(self.strands.scaled[own] @ self._columns)  # (own, solved), sparse
-        log.data *= ease[log.indices] * np.repeat(ease[own], np.diff(log.indptr))
-        met = np.unique(log.indices).astype(np.int64)
-        if len(met) > MORE * room:
-            told = np.bincount(log.indices, log.data.astype(np.float64) ** SHARP, minlength=n)
-            met = np.argpartition(-told, MORE * room - 1)[: MORE * room]
+        people, mine = narrowed(self.strands.scaled[own])
+        met, theirs = narrowed(self._columns[people])
+        log = csr_array(mine @ theirs)  # (own, met), sparse
+        log.data *= ease[met[log.indices]] * np.repeat(ease[own], np.diff(log.indptr))
+        told = np.bincount(log.indices, log.data.astype(np.float64) ** SHARP, minlength=len(met))
+        first = slice(None) if len(met) <= MORE * room else np.argpartition(-told, MORE * room - 1)[: MORE * room]
         like = self.leaves.near(self.leaves.centroids[patch], MORE * room)
-        candidates = np.setdiff1d(np.union1d(met, like), own)
+        candidates = np.setdiff1d(np.union1d(met[first], like), own)
         if len(candidates) > room:
-            near = log[:, candidates].toarray()
-            near += self._content(own, candidates) * ease[own][:, None] * ease[candidates]
+            near = self._content(own, candidates) * ease[own][:, None] * ease[candidates]
+            known = np.isin(met, candidates)
+            near[:, np.searchsorted(candidates, met[known])] += log[:, np.flatnonzero(known)].toarray()
             strength = np.abs(near).max(axis=0)
             candidates = candidates[np.argpartition(-strength, room - 1)[:room]]
         return np.sort(np.concatenate([own, candidates]))

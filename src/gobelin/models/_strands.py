@@ -62,7 +62,7 @@ class Strands:
 
     def sides(self, places: Rows, precision: type = np.float32) -> dict[str, Float[Array, "few few"]]:
         """By "log" and by sense what each says of some solved items, in units of the log; with l I their sum is G."""
-        y = self.scaled[places].astype(precision)
+        y = narrowed(self.scaled[places])[1].astype(precision)
         out: dict[str, Any] = {"log": np.asarray((y @ y.T).toarray(), dtype=precision)}
         if not self.terms.senses:
             return out
@@ -83,7 +83,7 @@ class Strands:
             return active
         units = {sense: unit for sense, (unit, _) in every.items()}
         holds = {sense: present for sense, (_, present) in every.items()}
-        log = csr_array(self.bare[places].T.tocsr())
+        log = csr_array(narrowed(self.bare[places])[1].T.tocsr())
         return {sense: filled(fill, sense, units, holds, log) for sense in active}
 
     def alike(self, rows: Rows, columns: Rows, precision: type = np.float32) -> dict[str, Float[Array, "rows columns"]]:
@@ -130,6 +130,13 @@ def centre(features: Features, rows: Rows) -> Float32[Array, " dim"]:
         total += np.asarray(features.values[some]).sum(axis=0, dtype=np.float64)
         count += len(some)
     return (total / max(count, 1)).astype(np.float32)
+
+
+def narrowed(matrix: csr_array) -> tuple[Rows, csr_array]:
+    """Which columns hold anything, and the matrix of these alone: what follows costs nothing for the others."""
+    held, place = np.unique(matrix.indices, return_inverse=True)
+    data: Any = (matrix.data, place.astype(np.int32), matrix.indptr)
+    return held.astype(np.int64), csr_array(data, shape=(matrix.shape[0], len(held)))
 
 
 def likeness(left: Side, right: Side, tau: float) -> Float[Array, "rows columns"]:
