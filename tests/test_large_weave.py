@@ -12,7 +12,9 @@ from gobelin.models._patches import Patches
 from gobelin.models._sketch import leading
 from gobelin.models._strands import Strands
 from gobelin.models.weave import Weave
+from gobelin.models.weave_vectors import WeaveVectors
 from gobelin.testing import worlds
+from gobelin.testing.models import CHECKS
 from gobelin.values import Histories, Queries, Train
 
 SMALL = {"solver": "neighbourhoods", "around": 40, "patch": 8, "kept": 30}
@@ -167,3 +169,20 @@ def test_threads_do_not_change_the_answer(train, monkeypatch) -> None:
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
         scores.append(Weave(**SMALL).fit(train, rng()).score(train.queries()))
     np.testing.assert_array_equal(*scores)
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
+def test_vectors_keep_the_contract(check) -> None:
+    check(lambda: WeaveVectors(rank=8, woven={"regularisation": 10.0}))
+
+
+@pytest.mark.parametrize("woven", [{"solver": "exact", "cold_scale": 2.0}, SMALL])
+def test_vectors_of_full_rank_are_the_weave_and_fewer_the_best_projection(train, woven) -> None:
+    weave = Weave(**woven).fit(train, rng()).score(train.queries())
+    scale = np.abs(weave).max()
+    whole = WeaveVectors(rank=len(train.items), woven=woven).fit(train, rng())
+    np.testing.assert_allclose(whole.score(train.queries()), weave, atol=1e-4 * scale)
+    some = WeaveVectors(rank=20, woven=woven).fit(train, rng())
+    left = np.linalg.norm(some.score(train.queries()) - weave)
+    least = np.sqrt((np.linalg.svd(weave, compute_uv=False)[20:] ** 2).sum())
+    assert least <= left * 1.001 and left <= 1.05 * least
