@@ -12,7 +12,7 @@ SETTINGS = [
     {},
     {"weight": {"text.words": 3.0, "image.pixels": 10.0}, "tau": {"text.words": 0.0, "image.pixels": 0.2}},
     {"log_blend": 0.8, "head": 0.3, "history_power": 0.15},
-    {"most_items": 60},
+    {"solver": "exact", "most_items": 60},
     {"user_power": 0.75, "item_power": 0.3, "regularisation": 5.0},
 ]
 

@@ -19,7 +19,15 @@ def rng() -> np.random.Generator:
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
 @pytest.mark.parametrize(
-    "settings", [{}, {"log_blend": 0.4, "fill": "regression"}, {"most_items": 6}, {"least_events": 3}]
+    "settings",
+    [
+        {},
+        {"log_blend": 0.4, "fill": "regression"},
+        {"solver": "exact", "most_items": 6},
+        {"least_events": 3},
+        {"solver": "neighbourhoods", "around": 14, "patch": 4, "kept": 10},
+        {"solver": "neighbourhoods", "log_blend": 0.4, "fill": "regression"},
+    ],
 )
 def test_weave_keeps_the_contract(check, settings) -> None:
     check(lambda: Weave(**settings))
@@ -122,7 +130,7 @@ def test_an_absent_row_is_never_read() -> None:
         one = type(train)(train.users, train.items, train.histories, table, train.cold, train.now)
         return Weave(**settings).fit(one, rng()).score(train.queries())
 
-    for settings in ({}, {"fill": "neighbours"}, {"most_items": 40}):
+    for settings in ({}, {"fill": "neighbours"}, {"solver": "exact", "most_items": 40}, {"solver": "neighbourhoods"}):
         np.testing.assert_array_equal(scores(noisy, **settings), scores(clean, **settings))
 
 

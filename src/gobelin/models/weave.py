@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Self
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -16,6 +17,9 @@ from gobelin.models._fitted import remade, state_of
 from gobelin.models._ground import Ground, Scalers, Terms
 from gobelin.models._linear import weights
 from gobelin.models._loom import Loom
+from gobelin.models._patch_shares import PatchShares
+from gobelin.models._patchwork import Neighbourhoods, Patchwork, sewn
+from gobelin.models._strands import Strands
 from gobelin.models._transfer import Kernels, Mixture, nothing
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
@@ -25,17 +29,29 @@ WEIGHT, TAU = 10.0, 0.5
 """Of a sense that the settings do not name."""
 
 
+FEW = 10  # a tenth of the items: what is taken as few of the columns of a sparse matrix
+
+_HOOD = ("patch", "around", "bounds")
+
+
 @dataclass(frozen=True)
 class _Woven:
     """A fitted weave. solved, rest: rows of the items; matrix: B between the solved ones; weaves: rest as mixtures of
-    solved; base: the matrix that the rest is regressed from (the log alone)."""
+    solved; base: the matrix that the rest is regressed from (the log alone); near, far: the neighbourhoods of solved
+    items and of the rest, where it was solved by them: the matrices are then sparse."""
 
     solved: Int64[Array, " solved"]
     rest: Int64[Array, " rest"]
-    matrix: ItemSquare
+    matrix: ItemSquare | csr_array
     weaves: Mixture
-    base: ItemSquare
+    base: ItemSquare | csr_array
     n_items: int
+    near: Neighbourhoods | None = None
+    far: Neighbourhoods | None = None
+
+    @cached_property
+    def turned(self) -> Float32[Array, "solved rest"] | csr_array:
+        return csr_array(self.weaves.T.tocsr()) if isinstance(self.weaves, csr_array) else self.weaves.T
 
 
 @dataclass(kw_only=True)
@@ -53,12 +69,16 @@ class Weave:
     speaks with D^-h. head: output scale D^head, what popular items get for being popular.
     log_blend: how much of the log-only matrix of the same settings is added; it carries items that content does not
     reach. fill: what an item lacking a sense gets, from its like in the log and the other senses (`features.filling`).
-    most_items: the closed form is solved for at most so many items, the most frequent; the rest go the way of new
-    items. cold_*: of the kernel ridge regression by which an item's column of the log-only matrix (and its row) follows
+    solver: "exact" inverts G whole for at most `most_items` items, the most frequent; the rest go the way of new ones.
+    "neighbourhoods" solves it for every item over its neighbourhood in G (`_patchwork`): `patch` items that resemble
+    one another share a solve over `around` items, and `kept` weights of each item stay. "auto" is exact up to
+    `most_items` items and by neighbourhoods beyond.
+    cold_*: of the kernel ridge regression by which an item's column of the log-only matrix (and its row) follows
     from content; cold_self: how much the resembled item itself counts there; cold_head: as `head`, for that matrix;
     cold_scale: how loud such columns are among all items.
 
-    Memory: about four items x items float32 arrays. Relations: no sense, p = head = log_blend = 0 is EASE.
+    Memory: about four items x items float32 arrays where exact, items x kept x 16 bytes by neighbourhoods.
+    Relations: no sense, p = head = log_blend = 0 is EASE.
     """
 
     head: Annotated[float, Grid(-0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4)] = 0.2
@@ -75,7 +95,11 @@ class Weave:
     log_blend: Annotated[float, Ge(0), Grid(0, 0.2, 0.4, 0.8, 1.6)] = 0.0
     fill: Annotated[Fill, Grid("mask", "propagation")] = "propagation"
     least_events: Annotated[int, Ge(1), Grid(1, 2, 3, 5)] = 1
+    solver: Literal["auto", "exact", "neighbourhoods"] = "auto"
     most_items: Annotated[int, Gt(0)] = 12_000
+    around: Annotated[int, Ge(2)] = 512
+    patch: Annotated[int, Ge(2)] = 64
+    kept: Annotated[int, Ge(1)] = 200
     cold_tau: Annotated[float, Ge(0), Grid(0.2, 0.3, 0.5, 1, 2, 0, stage="cold")] = 0.5
     cold_ridge: Annotated[float, Gt(0), Grid(0.1, 0.2, 0.5, 1, 2, 4, 8, stage="cold")] = 1.0
     cold_weight: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.1, 0.2, 0.5, 1, 2, 4, stage="cold")] = (
@@ -88,9 +112,14 @@ class Weave:
     _loom: Loom | None = field(default=None, init=False, repr=False, compare=False)
     _kernels: Kernels | None = field(default=None, init=False, repr=False, compare=False)
     _exact: Exact | None = field(default=None, init=False, repr=False, compare=False)
+    _shares: tuple[Train, PatchShares] | None = field(default=None, init=False, repr=False, compare=False)
 
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
-        self._exact = None
+        self._exact, self._shares = None, None
+        if self.solver != "exact":
+            met = np.flatnonzero(np.where(train.cold, 0, train.counts()) >= self.least_events)
+            if len(met) > self.most_items or (self.solver == "neighbourhoods" and len(met)):
+                return self._sew(train, met, rng)
         loom = self._loom if self._loom is not None and self._loom.train is train else self._dress(train)
         senses = self._senses(train)
         matrix = self._closed(loom, senses, self.head)
@@ -101,6 +130,17 @@ class Weave:
         weaves = self._kernels.mixture(self._cold_weights(train), self.cold_tau, self.cold_ridge)
         self._fitted = _Woven(loom.rows, rest, matrix, weaves, base, len(train.items))
         return self
+
+    def _sew(self, train: Train, solved: Int64[Array, " solved"], rng: np.random.Generator) -> Self:
+        self._loom, self._kernels = None, None
+        rest = np.setdiff1d(np.arange(len(train.items)), solved)
+        work = sewn(self._strands(train, solved), rest, self.patch, self.around, self.kept, rng)
+        base = work.matrix if work.base is None else work.base
+        self._fitted = _Woven(solved, rest, work.matrix, work.mixture, base, len(train.items), work.near, work.far)
+        return self
+
+    def _strands(self, train: Train, solved: Int64[Array, " solved"]) -> Strands:
+        return Strands.of(train, solved, self._terms(train))
 
     def _dress(self, train: Train) -> Loom:
         counts = np.where(train.cold, -1, train.counts())
@@ -149,25 +189,26 @@ class Weave:
         history = queries.histories.matrix(f.n_items, now=queries.now)
         told = self._told(history)
         if not len(f.rest):
-            return np.asarray(told @ (f.matrix if candidates is None else f.matrix[:, candidates]), dtype=np.float32)
+            return _columns(told, f.matrix, candidates)
         wanted = np.arange(f.n_items) if candidates is None else candidates.astype(np.int64)
         place = np.full(f.n_items, -1, dtype=np.int64)
         place[f.solved] = np.arange(len(f.solved))
         far = np.flatnonzero(place[wanted] < 0)
         near = np.flatnonzero(place[wanted] >= 0)
-        out = np.zeros((len(queries), len(wanted)), dtype=np.float32)
         if not len(far):
-            return np.asarray(told @ f.matrix[:, place[wanted]], dtype=np.float32)
+            return _columns(told, f.matrix, place[wanted])
+        out = np.zeros((len(queries), len(wanted)), dtype=np.float32)
         if len(near):
-            out[:, near] = told @ f.matrix[:, place[wanted[near]]]
-        whole = np.asarray(told @ f.base, dtype=np.float32)  # (queries, solved)
+            out[:, near] = _columns(told, f.matrix, place[wanted[near]])
         rows = np.searchsorted(f.rest, wanted[far])
-        out[:, far] = np.float32(self.cold_scale) * (f.weaves[rows] @ whole.T).T
+        out[:, far] = np.float32(self.cold_scale) * _columns(told @ f.base, f.turned, rows)
         return out
 
     def _told(self, history: csr_array) -> csr_array | Float32[Array, "queries solved"]:
         """The history in terms of solved items: any other item speaks through its mixture."""
         f = self._ready()
+        if not len(f.rest):
+            return history
         told = history[:, f.solved]
         others = history[:, f.rest]
         if not others.nnz:
@@ -178,10 +219,16 @@ class Weave:
     def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
         """Exact shares by event and by sense (see `_exact`). The first one solves the model in float64.
 
-        Memory: up to three solved x solved float64 arrays, kept for the next explanation.
+        Memory: up to three solved x solved float64 arrays, kept for the next explanation. By neighbourhoods the
+        patches of the asked items are solved again (`_patch_shares`), and the scaled log is kept.
         """
-        exact = self.exactly(train)
-        shares = exact.shares(exact.told(query.histories), items.astype(np.int64))
+        f = self._ready()
+        if f.near is not None and f.far is not None:
+            patches = self._patchily(train, f.near, f.far)
+            shares = patches.shares(patches.told(query.histories), items.astype(np.int64))
+        else:
+            exact = self.exactly(train)
+            shares = exact.shares(exact.told(query.histories), items.astype(np.int64))
         return Contributions(items, tuple(shares), np.stack(list(shares.values()), axis=2), np.zeros(len(items)))
 
     def apply(self, before: Train, after: Train) -> Self:
@@ -189,8 +236,11 @@ class Weave:
 
         before: what this one was fitted on. Low rank or borders of the inverse while that is cheaper than a solve (see
         `_change`); in float64, so the first change after a fit or a load pays for one solve. Items whose mixtures were
-        thinned (a very large catalogue) keep the largest weights, as in a fit.
+        thinned (a very large catalogue) keep the largest weights, as in a fit. A weave by neighbourhoods is fitted
+        again with its settings; its scalers are those of `after`.
         """
+        if self._ready().near is not None:
+            return replace(self).fit(after, np.random.default_rng(0))
         exact = changed(self.exactly(before), after, self.least_events, self.most_items)
         ground = exact.ground
         mixture = thinned(exact, ground.rest) if len(ground.rest) else nothing((0, len(ground.solved)))
@@ -210,6 +260,15 @@ class Weave:
             scalers = Scalers.of(train, f.solved, terms)
             self._exact = Exact.solved(Ground(train, f.solved, terms, scalers), kept)
         return self._exact
+
+    def _patchily(self, train: Train, near: Neighbourhoods, far: Neighbourhoods) -> PatchShares:
+        """This model by neighbourhoods, for shares; the last one is kept."""
+        if self._shares is None or self._shares[0] is not train:
+            f: Any = self._ready()
+            base = f.base if len(f.rest) else None
+            work = Patchwork(f.matrix, near, base, f.weaves, far)
+            self._shares = train, PatchShares(self._strands(train, f.solved), work, f.rest)
+        return self._shares[1]
 
     def _terms(self, train: Train) -> Terms:
         cold = self._cold_weights(train)
@@ -265,16 +324,34 @@ class Weave:
 
     def state(self) -> State:
         f = self._ready()
-        return state_of(
-            self, solved=f.solved, rest=f.rest, matrix=f.matrix, weaves=f.weaves, base=f.base, n_items=f.n_items
-        )
+        learned = {name: getattr(f, name) for name in ("solved", "rest", "matrix", "weaves", "base", "n_items")}
+        for side, hood in (("near", f.near), ("far", f.far)):
+            if hood is not None:
+                learned |= {f"{side}_{name}": getattr(hood, name) for name in _HOOD}
+        return state_of(self, **learned)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         model = remade(cls, state)
-        solved, rest, matrix, base = (np.asarray(state[name]) for name in ("solved", "rest", "matrix", "base"))
-        model._fitted = _Woven(solved, rest, matrix, state["weaves"], base, int(state["n_items"]))
+        solved, rest = np.asarray(state["solved"]), np.asarray(state["rest"])
+        near, far = (
+            Neighbourhoods(*(np.asarray(state[f"{side}_{name}"]) for name in _HOOD))
+            if f"{side}_patch" in state
+            else None
+            for side in ("near", "far")
+        )
+        matrix, base = (s if isinstance(s, csr_array) else np.asarray(s) for s in (state["matrix"], state["base"]))
+        model._fitted = _Woven(solved, rest, matrix, state["weaves"], base, int(state["n_items"]), near, far)
         return model
+
+
+def _columns(left: Any, right: Any, columns: Int32[Array, " some"] | Int64[Array, " some"] | None) -> Scores:
+    """Some columns of a product. Of a large sparse matrix few are taken before, many after: taking them copies it."""
+    if columns is not None and (not isinstance(right, csr_array) or FEW * len(columns) < right.shape[1]):
+        right, columns = right[:, columns], None
+    product = left @ right
+    dense = np.asarray(product.toarray() if isinstance(product, csr_array) else product, dtype=np.float32)
+    return dense if columns is None else np.ascontiguousarray(dense[:, columns])
 
 
 def _single(square: Float64[Array, "_ _"]) -> ItemSquare:
