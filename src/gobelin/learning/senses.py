@@ -39,6 +39,15 @@ def dense(table: FeatureTable, known: Bool[Array, " items"], rng: np.random.Gene
     return out
 
 
+def joined(senses: Mapping[str, Sense], n_items: int) -> Float32[Array, "items dim"]:
+    """All senses side by side, (n_items, sum of their dims): rows of unit length, zero where an item has no sense."""
+    if not senses:
+        return np.zeros((n_items, 0), dtype=np.float32)
+    units = [sense.values / np.sqrt(np.float32(sense.values.shape[1])) for sense in senses.values()]
+    held = np.sum([sense.present for sense in senses.values()], axis=0)
+    return np.asarray(np.hstack(units) / np.sqrt(np.maximum(held, 1))[:, None], dtype=np.float32)
+
+
 def _unit(features: Features, fitted: Bool[Array, " items"]) -> Any:
     if features.sparse:
         held = features.values.copy()
