@@ -210,6 +210,19 @@ class Embeds(Protocol):
     def item_vectors(self) -> Float32[Array, "items dim"]: ...
 
 
+FUSED = "fused"
+
+
+@runtime_checkable
+class Represents(Protocol):
+    """Says what people are like by their histories, as vectors: sense by sense, and all in one."""
+
+    def represent(self, queries: Queries) -> Mapping[str, Float32[Array, "queries dim"]]:
+        """By a sense's name what a history tells in that sense alone, by "log" what it tells without any, by FUSED what
+        it tells in all; a zero row where it tells nothing."""
+        ...
+
+
 @runtime_checkable
 class Explains(Protocol):
     """Takes its scores apart, exactly: by what the person did and by what the senses say."""
