@@ -29,7 +29,7 @@ from gobelin.values import Queries, Train
 Reads = Literal["others", "past"]
 """What of a history an event of it is foretold from in training: all the others, or those before it."""
 
-AT_ONCE = 512  # histories, and items times 16, answered at once
+AT_ONCE = 256  # histories, and items times 16, answered at once
 NEVER = -1e4  # the score of a negative that does not count
 
 
