@@ -4,7 +4,7 @@ A part is one class in one file: its keyword arguments are its settings (checked
 first line is its entry in lists. A capability is a protocol of its own, asked for with isinstance.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -210,16 +210,15 @@ class Embeds(Protocol):
     def item_vectors(self) -> Float32[Array, "items dim"]: ...
 
 
-FUSED = "fused"
-
-
 @runtime_checkable
 class Represents(Protocol):
-    """Says what people are like by their histories, as vectors: sense by sense, and all in one."""
+    """Says what people are like by their histories, as vectors: by some of the senses, or by all that it knows."""
 
-    def represent(self, queries: Queries) -> Mapping[str, Float32[Array, "queries dim"]]:
-        """By a sense's name what a history tells in that sense alone, by "log" what it tells without any, by FUSED what
-        it tells in all; a zero row where it tells nothing."""
+    def represent(self, queries: Queries, by: Collection[str] | None = None) -> Float32[Array, "queries dim"]:
+        """by: the names of the senses that are read, "log" for what an item is without any; None: everything.
+
+        A row is zero where the history tells nothing that is read.
+        """
         ...
 
 

@@ -12,7 +12,9 @@ class Recurrent(nn.Module):
 
     def __init__(self, dim: int, hidden: int, chance: torch.Generator) -> None:
         super().__init__()
-        units = nn.GRU(dim, hidden, batch_first=True, device="meta").to_empty(device="cpu")  # torch's own start is global
+        units = nn.GRU(dim, hidden, batch_first=True, device="meta").to_empty(
+            device="cpu"
+        )  # torch's own start is global
         bound = hidden**-0.5
         with torch.no_grad():
             for name, weight in units.named_parameters():

@@ -6,7 +6,7 @@ vector that finds. Scores are inner products of the two, so that every item can 
 the catalogue, and an index can hold the items.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
@@ -23,7 +23,7 @@ from gobelin.learning.senses import dense
 from gobelin.learning.sequences import Padded, padded, shuffled
 from gobelin.learning.tokens import Tokens
 from gobelin.models import _sequential as sequential
-from gobelin.protocols import FUSED, Epoch, Journal, State
+from gobelin.protocols import Epoch, Journal, State
 from gobelin.values import Queries, Train
 
 Reads = Literal["others", "past"]
@@ -214,9 +214,9 @@ class Kept:
         )
 
     @torch.no_grad()
-    def query_vectors(self, queries: Queries, only: str | None = None) -> Float32[Array, "queries dim"]:
-        """What each history wants, zeros where it tells nothing. only: the name of the one part that is read."""
-        own = np.array([only is None or name == only for name in self.names])
+    def query_vectors(self, queries: Queries, by: Collection[str] | None = None) -> Float32[Array, "queries dim"]:
+        """What each history wants, zeros where it tells nothing. by: names of the parts that are read; None: all."""
+        own = np.array([by is None or name in by for name in self.names], dtype=bool)
         out = np.zeros((len(queries), self.vectors.shape[1]), dtype=np.float32)
         reader: Any = self.reader
         for start in range(0, len(queries), AT_ONCE):
@@ -248,10 +248,6 @@ class Kept:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         items = self.vectors if candidates is None else self.vectors[candidates]
         return np.asarray(self.query_vectors(queries) @ items.T)
-
-    def represent(self, queries: Queries) -> Mapping[str, Float32[Array, "queries dim"]]:
-        each = {name: self.query_vectors(queries, only=name) for name in self.names}
-        return {**each, FUSED: self.query_vectors(queries)}
 
     def state(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,6 @@
 """A multimodal fusion network: each sense of a history summed up alone, the summaries fused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Self
 
@@ -94,8 +94,8 @@ class Mmfn:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         return self._kept.score(queries, candidates)
 
-    def represent(self, queries: Queries) -> Mapping[str, Float32[Array, "queries factors"]]:
-        return self._kept.represent(queries)
+    def represent(self, queries: Queries, by: Collection[str] | None = None) -> Float32[Array, "queries factors"]:
+        return self._kept.query_vectors(queries, by)
 
     def state(self) -> State:
         return state_of(self, **self._kept.state())

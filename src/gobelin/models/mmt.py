@@ -1,6 +1,6 @@
 """A multimodal Transformer: a history as one sequence of tokens, of each event one for each sense."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -99,8 +99,8 @@ class Mmt:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         return self._kept.score(queries, candidates)
 
-    def represent(self, queries: Queries) -> Mapping[str, Float32[Array, "queries factors"]]:
-        return self._kept.represent(queries)
+    def represent(self, queries: Queries, by: Collection[str] | None = None) -> Float32[Array, "queries factors"]:
+        return self._kept.query_vectors(queries, by)
 
     def state(self) -> State:
         return state_of(self, **self._kept.state())

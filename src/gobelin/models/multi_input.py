@@ -1,6 +1,6 @@
 """A multi-input network: a tower for each sense, a tower for the history, joined at last by an inner product."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -109,8 +109,8 @@ class MultiInput:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         return self._kept.score(queries, candidates)
 
-    def represent(self, queries: Queries) -> Mapping[str, Float32[Array, "queries factors"]]:
-        return self._kept.represent(queries)
+    def represent(self, queries: Queries, by: Collection[str] | None = None) -> Float32[Array, "queries factors"]:
+        return self._kept.query_vectors(queries, by)
 
     def state(self) -> State:
         return state_of(self, **self._kept.state())

@@ -1,6 +1,6 @@
 """Two towers: one makes vectors of people, the other of items, and only their inner product joins them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -104,8 +104,8 @@ class TwoTower:
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         return self._kept.score(queries, candidates)
 
-    def represent(self, queries: Queries) -> Mapping[str, Float32[Array, "queries factors"]]:
-        return self._kept.represent(queries)
+    def represent(self, queries: Queries, by: Collection[str] | None = None) -> Float32[Array, "queries factors"]:
+        return self._kept.query_vectors(queries, by)
 
     def state(self) -> State:
         return state_of(self, **self._kept.state())
