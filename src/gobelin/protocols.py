@@ -4,7 +4,7 @@ A part is one class in one file: its keyword arguments are its settings (checked
 first line is its entry in lists. A capability is a protocol of its own, asked for with isinstance.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -212,6 +212,18 @@ class Embeds(Protocol):
     def query_vectors(self, queries: Queries) -> Float32[Array, "queries dim"]: ...
 
     def item_vectors(self) -> Float32[Array, "items dim"]: ...
+
+
+@runtime_checkable
+class Represents(Protocol):
+    """Says what people are like by their histories, as vectors: by some of the senses, or by all that it knows."""
+
+    def represent(self, queries: Queries, by: Collection[str] | None = None) -> Float32[Array, "queries dim"]:
+        """by: the names of the senses that are read, "log" for what an item is without any; None: everything.
+
+        A row is zero where the history tells nothing that is read.
+        """
+        ...
 
 
 @runtime_checkable
