@@ -1,7 +1,7 @@
 """Attributes that clips show."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,8 @@ from gobelin.encoders.motion import Motion
 from gobelin.features.cache import Cache
 from gobelin.features.runner import NOT_GIVEN, encode_table
 from gobelin.protocols import Content
-from gobelin.values import UNREADABLE, Features, Reading, Vocabulary
+from gobelin.readers._given import Given
+from gobelin.values import UNREADABLE, Reading
 
 _RULES = "1"  # raised when a rule changes
 _STILL, _LIVELY = 0.004, 0.03  # mean change of a pixel from frame to frame, of 1
@@ -50,7 +51,7 @@ class ClipFacts:
         out: list[list[Reading]] = [[] for _ in contents]
         if not rows:
             return out
-        some = _Some([replace(contents[row], item=str(row)) for row in rows])
+        some = Given([replace(contents[row], item=str(row)) for row in rows])
         table, reports = encode_table(some, self._encoders(), cache=Cache())
         reasons = " or ".join(why for why in reports["motion"].absent if why != NOT_GIVEN)
         for place, row in enumerate(rows):
@@ -85,18 +86,3 @@ class ClipFacts:
             for place in best
             if scores[place] >= self.probable
         ]
-
-
-@dataclass(frozen=True)
-class _Some:
-    """A few items as the runner takes a catalogue."""
-
-    given: Sequence[Content]
-    vectors: Mapping[str, Features] = field(default_factory=dict)
-
-    @property
-    def items(self) -> Vocabulary:
-        return Vocabulary(content.item for content in self.given)
-
-    def contents(self, rows: Iterable[int] | None = None) -> Iterator[Content]:
-        return iter(self.given if rows is None else [self.given[row] for row in rows])
