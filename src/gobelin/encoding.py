@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from gobelin import parts, store, weights
 from gobelin import recipe as recipes
-from gobelin.data.catalogue import MEDIA_FIELDS
+from gobelin.data.catalogue import MEDIA_FIELDS, Catalogue
 from gobelin.data.dataset import Dataset
 from gobelin.data.notes import Note, several
 from gobelin.errors import MissingExtra
@@ -20,11 +20,14 @@ from gobelin.features.cache import Cache
 from gobelin.features.gathering import room
 from gobelin.features.runner import NOT_GIVEN, encode_table
 from gobelin.features.standardise import Standardiser
+from gobelin.readers._joining import with_transcripts
+from gobelin.readers._transcriber import NO_SPEECH
 from gobelin.recipe import PartSpec, Recipe
 from gobelin.values import Features, FeatureTable
 
 _NOTHING = "nothing left when standardised"
-_NO_FAULT = {NOT_GIVEN, _NOTHING, "unknown words", "common words", "unseen values", "no sound"}
+_NO_FAULT = {NOT_GIVEN, _NOTHING, "unknown words", "common words", "unseen values", "no sound", NO_SPEECH}
+_TRANSCRIPTS = "transcripts"  # their line of the report
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ def encode(
             missing[sense] = _not_installed(data, modality, wrong)
     tell = progress or (lambda step, done, total: None)
     cache = Cache()
+    catalogue, transcripts = _transcribed(data, recipe.transcripts, tell)
     table, reports = encode_table(
-        data.catalogue,
+        catalogue,
         encoders,
         train_rows=train_rows,
         cache=cache,
@@ -80,7 +84,7 @@ def encode(
         progress=lambda p: tell(f"encode {p.name}", p.done, p.total),
         rng=np.random.default_rng(0),
     )
-    told = {sense: report.as_json() for sense, report in reports.items()}
+    told: dict[str, Mapping[str, Any]] = {sense: report.as_json() for sense, report in reports.items()}
     known = np.arange(len(table.ids), dtype=np.int32) if train_rows is None else train_rows
     standard = dict(standardisers or {})
     features = dict(table.features)
@@ -94,7 +98,27 @@ def encode(
             features[sense] = standard[sense].apply(raw, lambda shape: room(cache, shape))
             told[sense] = _told(told[sense], standard[sense], raw, features[sense])
     spoken = {sense: f for sense, f in features.items() if f.present.any()}
-    return Encoded(FeatureTable(table.ids, spoken), encoders, told | missing, standard)
+    return Encoded(FeatureTable(table.ids, spoken), encoders, told | missing | transcripts, standard)
+
+
+def _transcribed(
+    data: Dataset, spec: PartSpec | None, tell: Callable[[str, int, int], None]
+) -> tuple[Catalogue, dict[str, Mapping[str, Any]]]:
+    """The catalogue whose texts also hold what is said in its sounds and clips, where the recipe asks for it."""
+    catalogue = data.catalogue
+    if spec is None or not any(catalogue.field(field) for field in ("audio", "video")):
+        return catalogue, {}
+    try:
+        reader = parts.bind("readers", spec.part, spec.settings)
+        packaged = parts.find("readers", spec.part).weights
+        if packaged is not None and getattr(reader, "model", packaged) == packaged:  # not a folder of one's own
+            weights.folder(packaged)
+    except MissingExtra as wrong:
+        if not spec.optional:
+            raise
+        return catalogue, {_TRANSCRIPTS: _not_installed(data, "audio", wrong)}
+    catalogue, told = with_transcripts(catalogue, reader, lambda done, total: tell("listen", done, total))
+    return catalogue, {_TRANSCRIPTS: told}
 
 
 def _made(data: Dataset, spec: PartSpec) -> Any:

@@ -33,6 +33,7 @@ KINDS = {
 
 EXTRAS = {
     "media": ("av", "soundfile", "soxr"),
+    "speech": ("av", "soundfile", "soxr", "faster_whisper"),
     "deep": ("torch", "transformers"),
     "text": ("tokenizers",),
     "language": ("textblob",),

@@ -101,6 +101,8 @@ class Recipe(_Table):
     """The whole of a run that is not the data.
 
     ablations: the chosen model also with fewer senses, each searched; or only those named ("log", "text").
+    transcripts: the reader (`speech`) that writes down what is said in sounds and clips; its words join the column
+    `text` before any encoder reads it.
     """
 
     name: str = DEFAULT
@@ -111,6 +113,7 @@ class Recipe(_Table):
     split: SplitSpec = SplitSpec()
     tune: TuneSpec = TuneSpec()
     clean: CleaningRules = CleaningRules()
+    transcripts: PartSpec | None = None
     report: ReportSpec = ReportSpec()
 
     @field_validator("encoders", mode="before")
@@ -126,6 +129,7 @@ class Recipe(_Table):
         named = {("encoders", f"encoders.{sense}"): spec for sense, spec in self.encoders.items()}
         named |= {("models", "model"): self.model}
         named |= {("models", f"baselines.{name}"): spec for name, spec in self.baselines.items()}
+        named |= {("readers", "transcripts"): self.transcripts} if self.transcripts is not None else {}
         for (kind, where), spec in named.items():
             if spec.standardise and kind != "encoders":
                 raise RecipeError(

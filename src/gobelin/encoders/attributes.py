@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Ge, Le
 from scipy.sparse import csr_array
 
-from gobelin import parts
+from gobelin import parts, weights
 from gobelin.encoders._columns import Column, recognise
 from gobelin.features.readings import read_through
 from gobelin.protocols import Content, Reader, State
@@ -37,7 +37,7 @@ class Attributes:
     read: readers ("picture_facts", "text_facts") whose readings become columns beside the catalogue's own, named by
     what they were read from: "colour (image) = black". Only readings of at least `confident`, each value alike however
     sure. What a reader read once it does not read again (`features.readings`); the first time it costs what the
-    reader's docstring says, in this process.
+    reader's docstring says, in this process. Raises MissingExtra where the weights of a reader were not got.
     """
 
     modality: ClassVar[str] = "attributes"
@@ -111,6 +111,8 @@ class Attributes:
 
     def _told(self, contents: Iterable[Content]) -> Iterator[list[tuple[str, str]]]:
         """(column, cell) of each item, the catalogue's columns first; readers see some items at a time."""
+        for name in self.read:
+            weights.check("readers", name)
         readers: list[Reader] = [parts.bind("readers", name, {}) for name in self.read]
         stream = iter(contents)
         while some := list(islice(stream, _TOGETHER)):

@@ -91,7 +91,7 @@ def describe(sound: Float32[Array, " samples"]) -> Mapping[str, Float32[Array, "
     log_mel = 10 * np.log10(power @ _filters() + floor) - loudest  # (frames, 40)
     cepstra = _cosines(log_mel)[:, :_CEPSTRA] * _LIFTER
     octaves = 10 * np.log10(power @ _octaves() + floor) - loudest
-    onsets = np.maximum(np.diff(log_mel, axis=0, prepend=log_mel[:1]), 0).mean(axis=1)  # dB of rise a frame
+    onsets = _rises(log_mel)
     shape = _shape(sound, spectra, power, total, floor, level)
     groups = {
         "bands": _join(octaves.mean(0) / 20 + 1, octaves.std(0) / 10),
@@ -109,6 +109,18 @@ def describe(sound: Float32[Array, " samples"]) -> Mapping[str, Float32[Array, "
         "loudness": _join([10 * np.log10(np.mean(sound * sound) + 1e-12) / 10 + 2.5, loudest / 10 - 2.5]),
     }
     return {name: np.asarray(group, dtype=np.float32) for name, group in groups.items()}
+
+
+def rises(sound: Float32[Array, " samples"]) -> Float32[Array, " frames"]:
+    """How far a sound at 22,050 Hz rises from frame to frame, in dB, the mean over the mel bands."""
+    spectra = magnitudes(np.pad(sound, (0, max(SIZE - len(sound), 0))), SIZE, HOP, SIZE)
+    power = spectra * spectra
+    floor = max(float(power.sum(axis=1).max()) * _FLOOR, 1e-20)
+    return np.asarray(_rises(10 * np.log10(power @ _filters() + floor)), dtype=np.float32)
+
+
+def _rises(log_mel: Array) -> Array:
+    return np.maximum(np.diff(log_mel, axis=0, prepend=log_mel[:1]), 0).mean(axis=1)
 
 
 def tempo(onsets: Float32[Array, " frames"]) -> tuple[float, float]:

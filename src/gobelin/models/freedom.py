@@ -46,7 +46,7 @@ class Freedom:
     without senses and dropout; mgcn learns how much each item hears its senses.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     learning_rate: Annotated[float, Gt(0), Grid(0.001, 0.003, 0.01, 0.03)] = 0.01
     weights: Annotated[Mapping[str, Annotated[float, Ge(0)]], Grid(0, 0.3, 1, 3)] = field(default_factory=dict)

@@ -37,7 +37,7 @@ class Lightgcn:
     hear the senses too.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     learning_rate: Annotated[float, Gt(0), Grid(0.001, 0.003, 0.01, 0.03)] = 0.01
     regularisation: Annotated[float, Ge(0), Grid(0, 0.0001, 0.001, 0.01, 0.1)] = 0.001

@@ -48,7 +48,7 @@ class Mgcn:
     over 512 of it), and left_out is False. Relations: lightgcn without senses; freedom adds likeness without gates.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     learning_rate: Annotated[float, Gt(0), Grid(0.001, 0.003, 0.01, 0.03)] = 0.01
     contrast: Annotated[float, Ge(0), Grid(0, 0.001, 0.01, 0.1)] = 0.01

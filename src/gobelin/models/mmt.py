@@ -45,7 +45,7 @@ class Mmt:
     senses into one token, and is several times faster.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003)] = 0.001
     dropout: Annotated[float, Ge(0), Lt(1), Grid(0.0, 0.1, 0.2, 0.4)] = 0.2

@@ -49,7 +49,7 @@ class MultiInput:
     with linear maps and the batch's items for others; mmt reads the senses of all events at once.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     tower: Annotated[Kind, Grid("mlp", "cnn", "rnn")] = "mlp"
     learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003)] = 0.001

@@ -41,7 +41,7 @@ class MultiVae:
     middle and is solved, not trained; no senses are read.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     divergence: Annotated[float, Ge(0), Grid(0.0, 0.05, 0.1, 0.2, 0.5, 1.0)] = 0.2
     dropout: Annotated[float, Ge(0), Lt(1), Grid(0.1, 0.3, 0.5, 0.7)] = 0.5

@@ -42,7 +42,7 @@ class TwoTower:
     bpr_mf is both towers without layers or senses.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003, 0.01)] = 0.003
     temperature: Annotated[float, Gt(0), Grid(0.05, 0.07, 0.1, 0.15, 0.2)] = 0.1

