@@ -11,8 +11,6 @@ def weighted(
     allowed: Bool[Array, "rows columns"] | None = None,
 ) -> Float64[Array, "rows columns"]:
     """sum over models of weight x score, in float64. Bring the scores to one scale first (`scales`)."""
-    if len(weights) != len(scores):
-        raise ValueError(f"{len(weights)} weights for the scores of {len(scores)} models")
     out = np.zeros(scores.shape[1:])
     for weight, one in zip(weights, scores, strict=True):
         out += float(weight) * one

@@ -41,7 +41,7 @@ class Bagging:
         return self
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
-        out = sum(mean(scaled(bag.scores(queries), "deviation")) for bag in self._bags) / np.float64(len(self._bags))
+        out = mean(np.stack([mean(scaled(bag.scores(queries), "deviation")) for bag in self._bags]))
         return np.asarray(out if candidates is None else out[:, candidates], dtype=np.float32)
 
     def state(self) -> State:
