@@ -119,6 +119,7 @@ def fewer_senses(table: FeatureTable) -> dict[str, tuple[str, ...]]:
 
 
 def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
+    parts.check_extra("models", contender.part)
     cls = parts.find("models", contender.part).load()
     model: Recommender = parts.make(cls, settings, where=f"model {contender.name!r} ({contender.part})")
     return model

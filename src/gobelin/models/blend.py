@@ -1,13 +1,13 @@
 """Blend: the weighted sum of several models, its weights learned from answers that they did not see, equal, or told."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self, cast
 
 import numpy as np
 from annotated_types import Ge, Gt
 
-from gobelin.arrays import Array, Bool, Float64, Int32, Int64, Scores
+from gobelin.arrays import Array, Bool, Float32, Float64, Int32, Int64, Scores
 from gobelin.ensemble.scales import scaled, scales
 from gobelin.ensemble.segments import mixed, segment_of
 from gobelin.ensemble.stacking import choice_weights
@@ -23,6 +23,7 @@ DEPTH = 50  # candidates of each member from which weights are learned
 RIDGE = 1.0  # of the weights, against the log-likelihood of all answers
 SEGMENT_RIDGE = 100.0  # holds a segment's weights to those of all, until it has answers enough of its own
 
+Explaining = Callable[[Queries, Int32[Array, " wanted"], Train], Contributions]
 Weights = Float64[Array, "segments members"]
 
 
@@ -53,13 +54,14 @@ class Blend:
     share: Annotated[float, Gt(0)] = 0.1
     cold_share: Annotated[float, Ge(0), Grid(0, 0.1, stage="cold")] = 0.1
     cold_scale: Annotated[float, Ge(0)] = 1.0
+    explain: Explaining = field(init=False, repr=False, compare=False)  # not there where a member does not explain
     _members: Members = field(init=False, repr=False, compare=False)
     _weights: Weights = field(init=False, repr=False, compare=False)  # rows: histories by length, then the same, cold
     _cold: Bool[Array, " items"] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not explaining(self.members):
-            self.explain = None  # type: ignore[method-assign, assignment]  # how a protocol is told that it is not kept
+        if explaining(self.members):  # a capability of what it was made of, not of every blend
+            self.explain = self._explained
 
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
         seeds = rng.integers(2**62, size=len(self.members))
@@ -114,7 +116,7 @@ class Blend:
             out[:, self._cold] *= self.cold_scale
         return np.asarray(out if candidates is None else out[:, candidates], dtype=np.float32)
 
-    def explain(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
+    def _explained(self, query: Queries, items: Int32[Array, " wanted"], train: Train) -> Contributions:
         """The members' shares, each divided by its scale in this query and times its weight.
 
         The shift of each scale, the same for every item, goes to the prior.
@@ -131,13 +133,16 @@ class Blend:
                 told[sense] = told.get(sense, 0) + weights[:, place, None] * shares
         return Contributions(items, tuple(told), np.stack(list(told.values()), axis=2), prior)
 
+    def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
+        """What someone is shown who has that one item."""
+        return self.score(Queries.of([[int(item)] for item in items]))
+
     def state(self) -> State:
         return state_of(self, fitted=self._members.state(), learned=self._weights, without=self._cold)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        model = remade(cls, state)
-        model.edges = tuple(model.edges)  # a list in JSON
+        model = remade(cls, {**state, "edges": tuple(state["edges"])})  # a list in JSON
         model._members = Members.from_state(model.members, state["fitted"])
         model._weights, model._cold = np.asarray(state["learned"]), np.asarray(state["without"])
         return model

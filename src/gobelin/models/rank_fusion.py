@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from annotated_types import Ge, Gt
 
-from gobelin.arrays import Array, Float64, Int32, Scores
+from gobelin.arrays import Array, Float32, Float64, Int32, Scores
 from gobelin.ensemble.borda import borda
 from gobelin.ensemble.reciprocal_rank import reciprocal_rank
 from gobelin.ensemble.scales import scaled
@@ -56,6 +56,10 @@ class RankFusion:
         if self.rule == "hard vote":
             return hard_vote(scores, self.best, weights)
         return soft_vote(scaled(scores, "deviation"), weights)
+
+    def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
+        """What someone is shown who has that one item."""
+        return self.score(Queries.of([[int(item)] for item in items]))
 
     def state(self) -> State:
         return state_of(self, fitted=self._members.state())

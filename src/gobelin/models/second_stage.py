@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from annotated_types import Ge, Gt
 
-from gobelin.arrays import Array, Float64, Int32, Int64, Scores
+from gobelin.arrays import Array, Float32, Float64, Int32, Int64, Scores
 from gobelin.ensemble.lambda_mart import Cells, LambdaMart, fit
 from gobelin.ensemble.stacking import choice_weights
 from gobelin.ensemble.weighted import weighted
@@ -128,6 +128,10 @@ class SecondStage:
     def reuse(self, other: "SecondStage") -> None:
         """Take over what another one has learned from the same train value (a search tries many settings)."""
         self._lessons = other._lessons
+
+    def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
+        """What someone is shown who has that one item."""
+        return self.score(Queries.of([[int(item)] for item in items]))
 
     def state(self) -> State:
         return state_of(
