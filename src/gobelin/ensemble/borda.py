@@ -17,7 +17,7 @@ def borda(
     """
     told = np.ones(len(scores)) if weights is None else weights
     out = np.zeros(scores.shape[1:])
-    count = np.full(len(out), out.shape[1]) if allowed is None else allowed.sum(axis=1)
+    count = np.full(len(out), scores.shape[2]) if allowed is None else allowed.sum(axis=1)
     for weight, one in zip(told, scores, strict=True):
         place = places(one, allowed)
         points = (count[:, None] - place) / np.maximum(count[:, None] - 1, 1)

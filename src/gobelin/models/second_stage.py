@@ -25,14 +25,13 @@ RIDGE = 1.0  # of the weights, against the log-likelihood of all answers
 class _Lessons:
     """What was learned from before the trees: kept while a search turns settings that concern the trees alone.
 
-    members: fitted on the whole of `train`; inner: fitted without the answers; cells: what these said of the
-    candidates of those who lack answers; users: of each cell.
+    members: fitted on the whole of `train`; cells: what members fitted without the answers said of the candidates of
+    those who lack answers; users: of each cell.
     """
 
     key: str
     train: Train
     members: Members
-    inner: tuple[Members, ...]
     cells: Cells
     users: Int64[Array, " cells"]
 
@@ -83,6 +82,8 @@ class SecondStage:
         cells = learned.cells
         own_scores = cells.features[:, : 2 * len(self._members.models) : 2]
         self._weights = choice_weights(own_scores.T, cells.rows, cells.relevant, ridge=RIDGE)
+        if not self._weights.any():  # nothing was learned: everyone speaks alike
+            self._weights = np.full(len(self._weights), 1 / len(self._weights))
         self._trees = LambdaMart("", 0, ())
         if self.trees and cells.relevant.any():
             based = replace(cells, base=own_scores @ self._weights)
@@ -114,7 +115,7 @@ class SecondStage:
             np.concatenate([cells.relevant for cells in told]),
         )
         users = np.concatenate([one.users for one in held])[joined.rows].astype(np.int64)
-        return _Lessons(key, train, members, tuple(inner), joined, users)
+        return _Lessons(key, train, members, joined, users)
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         scores, row, column = proposed(self._members, queries, self.depth)
