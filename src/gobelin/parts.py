@@ -37,6 +37,7 @@ EXTRAS = {
     "deep": ("torch", "transformers"),
     "text": ("tokenizers",),
     "language": ("textblob",),
+    "rank": ("lightgbm",),
 }
 """The packages by which an extra is known to be installed."""
 

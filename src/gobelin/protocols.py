@@ -236,6 +236,13 @@ class Explains(Protocol):
 
 
 @runtime_checkable
+class Combines(Protocol):
+    """Is made of other models: a setting names them, and their own settings are searched before its own."""
+
+    members: Any  # Mapping[str, Mapping[str, Any]]: name -> {"part": NAME, every other key a setting of that part}
+
+
+@runtime_checkable
 class Changes(Protocol):
     """Follows a change of the log and the catalogue without a new search or fit."""
 

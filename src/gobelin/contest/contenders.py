@@ -13,7 +13,7 @@ from gobelin import parts
 from gobelin.contest import tuning
 from gobelin.contest.bench import Bench, Exam
 from gobelin.errors import RecipeError, UserError, nearest
-from gobelin.protocols import Epoch, Journal, Learns, Recommender
+from gobelin.protocols import Combines, Epoch, Journal, Learns, Recommender
 from gobelin.recipe import EACH_SENSE, Recipe, TuneSpec
 from gobelin.values import FeatureTable, Train
 
@@ -61,13 +61,13 @@ def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Con
     out = [chosen]
     if not baselines:
         return out
-    if recipe.ablations and senses and _reads_senses(spec.part):
+    if recipe.ablations and senses and _reads_senses(spec.part, spec.settings):
         for name, fewer in _ablations(recipe, table).items():
             out.append(replace(chosen, name=f"{recipe.name} ({name})", role="ablation", senses=fewer))
     for name, base in recipe.baselines.items():
         settings = base.settings
         each = settings.pop(EACH_SENSE, False)
-        if _reads_senses(base.part) and not senses:
+        if _reads_senses(base.part, settings) and not senses:
             continue
         if each and len(senses) > 1:
             out += [Contender(f"{name} ({s})", "baseline", base.part, settings, (s,)) for s in senses]
@@ -75,8 +75,12 @@ def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Con
     return out
 
 
-def _reads_senses(part: str) -> bool:
-    return any(knob.sense for knob in parts.knobs(parts.find("models", part).load(), ["any"]))
+def _reads_senses(part: str, settings: Mapping[str, Any]) -> bool:
+    cls: Any = parts.find("models", part).load()
+    if any(knob.sense for knob in parts.knobs(cls, ["any"])):
+        return True
+    made = parts.make(cls, settings, where=f"models.{part}")
+    return isinstance(made, Combines) and any(_reads_senses(*member(spec)) for spec in made.members.values())
 
 
 def _ablations(recipe: Recipe, table: FeatureTable) -> dict[str, tuple[str, ...]]:
@@ -126,6 +130,7 @@ def fewer_senses(table: FeatureTable) -> dict[str, tuple[str, ...]]:
 
 
 def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
+    parts.check_extra("models", contender.part)
     cls = parts.find("models", contender.part).load()
     model: Recommender = parts.make(cls, settings, where=f"model {contender.name!r} ({contender.part})")
     return model
@@ -138,7 +143,7 @@ def fit(contender: Contender, settings: Mapping[str, Any], train: Train, work: P
 
     Raises UserError where there is nothing to learn from: no log, and no sense that the model reads.
     """
-    if not len(train.histories.items) and not (contender.senses and _reads_senses(contender.part)):
+    if not len(train.histories.items) and not (contender.senses and _reads_senses(contender.part, contender.settings)):
         raise UserError(
             f"{contender.name} learns from the log, and this data set has none.",
             "interactions, or a model that reads content (weave, content_neighbours) and items that have some.",
@@ -162,9 +167,11 @@ def search(
 
     A model that is trained is stopped by validation too. work: as in `fit`.
 
-    Every contender has the same fits and seconds in all: where the two are searched apart, a quarter goes to the first.
+    Every contender has the same fits and seconds in all: where the two are searched apart, a quarter goes to the first;
+    one that combines others has its members searched first, each as if it stood alone, with a share of them.
     """
     begun = time.monotonic()
+    contender, spent = _members_searched(contender, bench, tune, progress, work)
     whole = bench
     bench = smaller(bench, tune.most_items)
     train = bench.train.only(*contender.senses)
@@ -179,7 +186,7 @@ def search(
     warm_knobs = [k for k in knobs if k.stage == "warm"]
     last: list[Any] = []
     learned: list[tuple[float, Learns]] = []  # the best so far
-    count = 0
+    count = spent
 
     def judge_on(exam: Exam) -> Callable[[Mapping[str, Any]], float]:
         def judge(settings: Mapping[str, Any]) -> float:
@@ -219,11 +226,11 @@ def search(
         judge_on(exam),
         start,
         warm_knobs if (two_stages or not cold_split) else knobs,
-        trials=max(1, tune.trials // share),
-        seconds=tune.seconds / share,
+        trials=max(1, (tune.trials - spent) // share),
+        seconds=max(1.0, tune.seconds - (time.monotonic() - begun)) / share,
         key=lambda settings: repr(plain(settings, train)),
     )
-    trials = len(outcome.trials)
+    trials = spent + len(outcome.trials)
     if two_stages:
         outcome = tuning.search(
             judge_on(bench.exam("validation", "cold")),
@@ -241,6 +248,50 @@ def search(
     fitted: Any = model if bench is whole else None
     settings = {**found.settings, "epochs": model.best_epoch}
     return replace(found, settings=settings, curve=model.curve, fitted=fitted)
+
+
+def _members_searched(
+    contender: Contender,
+    bench: Bench,
+    tune: TuneSpec,
+    progress: Callable[[int, int], None] | None,
+    work: Path | None,
+) -> tuple[Contender, int]:
+    """The contender with its members' settings as each one's own search left them, and the fits that took.
+
+    What is left is shared evenly among the members still to come and the combination itself, those with the fewest
+    knobs first, so that what they leave goes to those with more.
+    """
+    made = make(contender, contender.settings)
+    if not isinstance(made, Combines):
+        return contender, 0
+    begun, spent = time.monotonic(), 0
+    found = {name: dict(spec) for name, spec in made.members.items()}
+    alone = {
+        name: Contender(f"{contender.name}: {name}", contender.role, *member(spec), contender.senses)
+        for name, spec in found.items()
+    }
+    left = sorted(alone, key=lambda name: len(parts.knobs(type(make(alone[name], {})), contender.senses)))
+    while left:
+        share = tune.model_copy(
+            update={
+                "trials": max(1, (tune.trials - spent) // (len(left) + 1)),
+                "seconds": max(1.0, (tune.seconds - (time.monotonic() - begun)) / (len(left) + 1)),
+            }
+        )
+        one = alone[name := left.pop(0)]
+        try:
+            outcome = search(one, bench, share, progress, work)
+        except UserError:
+            continue  # this data cannot feed it: the combination leaves it out
+        spent += outcome.trials
+        found[name] = {"part": one.part, **outcome.settings}
+    return replace(contender, settings={**contender.settings, "members": found}), spent
+
+
+def member(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(part, settings) of a member of one that combines."""
+    return str(spec["part"]), {key: value for key, value in spec.items() if key != "part"}
 
 
 def smaller(bench: Bench, most: int) -> Bench:

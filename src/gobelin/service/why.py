@@ -81,7 +81,7 @@ def contributions(served: Served, query: Queries, items: Int32[Array, " wanted"]
     if not isinstance(served.model, Explains):
         raise UserError(
             f"The model {served.contender.name!r} does not take its scores apart.",
-            "a model that does: weave, ease, als, markov, rp3beta, item_neighbours, content_neighbours.",
+            "a model that does: weave, ease, als, markov, rp3beta, item_neighbours, content_neighbours, blends.",
             "run another recipe.",
         )
     return served.model.explain(query, items, served.train)
