@@ -8,6 +8,7 @@ from scipy.sparse import csr_array, diags_array
 
 from gobelin.arrays import Array, Bool
 from gobelin.models._sparse import row_sums, scaled, strongest_dense, strongest_products
+from gobelin.models._transfer import nothing
 from gobelin.values import Features, FeatureTable
 
 
@@ -20,14 +21,14 @@ def nearest(features: Features, known: Bool[Array, " items"], k: int) -> csr_arr
     n = len(known)
     said = np.flatnonzero(features.present & known)
     if not len(said):
-        return csr_array((n, n), dtype=np.float32)
+        return nothing((n, n))
     units: Any = features.unit(None if features.sparse else features.take(said).mean())
     if isinstance(units, csr_array):
         others = csr_array((diags_array(known.astype(np.float32)) @ units).T.tocsr())
         near = strongest_products(units, others, k, lambda row, column, cosine: np.where(row == column, 0, cosine))
     else:
-        others = np.where(known[:, None], units, 0).T
-        near = strongest_dense(lambda rows: units[rows] @ others, n, k)
+        far = np.where(known[:, None], units, 0).T
+        near = strongest_dense(lambda rows: units[rows] @ far, n, k)
     near.data[:] = 1
     return scaled(near, rows=1 / np.maximum(row_sums(near), 1))
 
@@ -38,7 +39,7 @@ def blended(table: FeatureTable, weights: Mapping[str, float], known: Bool[Array
     weights: by sense, 1 where not named.
     """
     n = len(known)
-    whole, held = csr_array((n, n), dtype=np.float32), np.zeros(n, dtype=np.float32)
+    whole, held = nothing((n, n)), np.zeros(n, dtype=np.float32)
     for name, features in table.features.items():
         if share := weights.get(name, 1.0):
             graph = nearest(features, known, k)

@@ -167,7 +167,7 @@ class _Fuser(nn.Module):
         done = views[:, : self.factors]
         if not self.senses:
             return _Fused(done, torch.zeros_like(done))
-        said = views[:, self.factors :].unflatten(1, (self.senses, self.factors))  # (n, senses, factors)
+        said = views[:, self.factors :].reshape(len(views), self.senses, self.factors)  # (n, senses, factors)
         held = (said != 0).any(-1)
         attention = self.asks(torch.tanh(self.hidden(said)))[..., 0].masked_fill(~held, -1e9).softmax(-1)
         common = (attention.unsqueeze(-1) * said).sum(1)  # (n, factors)
