@@ -325,8 +325,8 @@ def test_a_run_of_an_ensemble_answers_from_its_folder(part: str, small_shop: Pat
     one, two = (each.recommend(user=back.served.users[0], k=5) for each in (run, back))
     assert len(two) == 5 and one.equals(two)
     if part == "blend":
-        why = back.explain(back.served.users[0], two["item_id"].iloc[0])
+        why = back.explain(two["item_id"].iloc[0], user=back.served.users[0])
         assert why.score == pytest.approx(float(two["score"].iloc[0]), rel=1e-3)
     else:
         with pytest.raises(UserError, match="does not take its scores apart"):
-            back.explain(back.served.users[0], two["item_id"].iloc[0])
+            back.explain(two["item_id"].iloc[0], user=back.served.users[0])
