@@ -31,9 +31,7 @@ def right_vectors(log: csr_array, wanted: int, rng: np.random.Generator) -> Floa
         sizes = np.sqrt(np.maximum(squares[::-1][:rank], 0))
         v = v[:, ::-1][:, :rank]
     else:
-        _, sizes, rows = svds(
-            log.astype(np.float64), k=rank, v0=rng.standard_normal(least), return_singular_vectors="vh"
-        )
+        _, sizes, rows = svds(log.astype(np.float64), k=rank, v0=rng.standard_normal(least))
         order = np.argsort(-sizes, kind="stable")
         sizes, v = sizes[order], rows[order].T
     return np.ascontiguousarray(v[:, sizes > 1e-3 * sizes[0]], dtype=np.float32)
