@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.optimize import nnls
+from scipy.sparse import csr_array
 
 from gobelin import parts
 from gobelin.errors import UserError
 from gobelin.models import graph_filter, slim
 from gobelin.models._rated import ratings_of
+from gobelin.models._spectrum import leading
 from gobelin.models.als import Als
 from gobelin.models.als_ratings import AlsRatings
 from gobelin.models.biased_mf import BiasedMf
@@ -25,7 +27,7 @@ from gobelin.models.svdpp import Svdpp
 from gobelin.models.user_neighbours import UserNeighbours
 from gobelin.testing import worlds
 from gobelin.testing.models import check_model
-from gobelin.values import FeatureTable, Histories, Queries, Train, Vocabulary
+from gobelin.values import Features, FeatureTable, Histories, Queries, Train, Vocabulary
 
 SAID = {  # settings that take another path than the defaults do
     "svd": [{"factors": 3, "popularity": 0.4}],
@@ -170,6 +172,24 @@ def test_slim_of_few_neighbours_is_solved_among_them(thin: Train) -> None:
     slope = gram @ w - gram + 0.8 * w
     assert np.abs(slope[w > 0]).max() < 2e-3
     assert slope[near & (w == 0)].min() > -2e-3
+
+
+# Leading directions of a sense
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_leading_directions_keep_the_most_that_so_few_can(sparse: bool) -> None:
+    draw = np.random.default_rng(3)
+    values = np.where(draw.random((30, 20)) < 0.3, draw.random((30, 20)), 0).astype(np.float32)
+    present = np.arange(30) % 7 != 0
+    ids = Vocabulary(f"i{i}" for i in range(30))
+    sense = Features("text.a", "text", ids, csr_array(values) if sparse else values, present)
+    unit = sense.unit(None if sparse else sense.mean())
+    unit = unit.toarray() if sparse else unit
+    u, sizes, _ = np.linalg.svd(unit.astype(np.float64))
+    few = leading(sense, 4)
+    assert few.shape == (30, 4) and not few[~present].any()
+    assert few @ few.T == pytest.approx((u[:, :4] * sizes[:4] ** 2) @ u[:, :4].T, abs=1e-4)
 
 
 # Collective matrix factorisation

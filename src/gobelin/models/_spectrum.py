@@ -31,8 +31,7 @@ def right_vectors(log: csr_array, wanted: int, rng: np.random.Generator) -> Floa
         sizes = np.sqrt(np.maximum(squares[::-1][:rank], 0))
         v = v[:, ::-1][:, :rank]
     else:
-        begin = rng.standard_normal(least)
-        _, sizes, rows = svds(log.astype(np.float64), k=rank, v0=begin, return_singular_vectors="vh")  # type: ignore[arg-type]
+        _, sizes, rows = svds(log.astype(np.float64), k=rank, v0=rng.standard_normal(least))
         order = np.argsort(-sizes, kind="stable")
         sizes, v = sizes[order], rows[order].T
     return np.ascontiguousarray(v[:, sizes > 1e-3 * sizes[0]], dtype=np.float32)
@@ -56,8 +55,9 @@ def leading(sense: Features, dims: int) -> Float32[Array, "items dims"]:
     unit: Any = sense.unit(None if sense.sparse else sense.mean())
     if sense.dim <= dims:
         return np.asarray(unit.toarray() if isinstance(unit, csr_array) else unit, dtype=np.float32)
+    if isinstance(unit, csr_array):  # too wide for a gram; any beginning leads to the same directions
+        return np.asarray(unit @ right_vectors(unit, dims, np.random.default_rng(0)), dtype=np.float32)
     gram = unit.T @ unit
-    gram = gram.toarray() if isinstance(gram, csr_array) else gram
     wide = len(gram)
     _, v = eigh(gram, subset_by_index=(wide - dims, wide - 1), overwrite_a=True, check_finite=False)
     return np.asarray(unit @ np.ascontiguousarray(v[:, ::-1]), dtype=np.float32)

@@ -44,7 +44,7 @@ class Nmf:
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
         x = train.matrix()
         by_item = transposed(x)
-        level = np.float32(np.sqrt(max(float(x.sum()), 1e-12) / max(x.shape[0] * x.shape[1] * self.factors, 1)))
+        level = np.float32(np.sqrt(max(float(x.data.sum()), 1e-12) / max(x.shape[0] * x.shape[1] * self.factors, 1)))
         h = level * rng.uniform(0.5, 1.5, (x.shape[1], self.factors)).astype(np.float32)
         w = np.zeros((x.shape[0], self.factors), dtype=np.float32)
         best, liked, since = h, -np.inf, 0
