@@ -38,19 +38,11 @@ def fitted(name: str, train, **said):
 # Worlds with a known answer
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("two_tower", {}),
-        ("multi_input", {}),
-        ("mmfn", {}),
-        ("mmt", {}),
-    ],
-)
-def test_both_senses_find_what_neither_finds_alone(name: str, said: dict) -> None:
+@pytest.mark.parametrize("name", ["two_tower", "multi_input", "mmfn", "mmt"])
+def test_both_senses_find_what_neither_finds_alone(name: str) -> None:
     world = worlds.two_senses()
     found = [
-        worlds.found(fitted(name, world.train.only(*some), of="senses", **said), world, k=4)
+        worlds.found(fitted(name, world.train.only(*some), of="senses"), world, k=4)
         for some in ((SENSES[0],), (SENSES[1],), SENSES)
     ]
     assert found[2] > 0.5
@@ -60,7 +52,7 @@ def test_both_senses_find_what_neither_finds_alone(name: str, said: dict) -> Non
 @pytest.mark.parametrize(
     ("name", "said"), [("multi_input", {"tower": "cnn"}), ("multi_input", {"tower": "rnn"}), ("mmt", {})]
 )
-def test_readers_of_order_find_the_successor_and_a_reader_of_none_does_not(name: str, said: dict) -> None:
+def test_readers_of_order_find_the_successor(name: str, said: dict) -> None:
     world = worlds.chain()
     assert worlds.found(fitted(name, world.train, learning_rate=0.003, **said), world, k=1) > 0.9
 
@@ -144,8 +136,8 @@ def test_readers_in_order_read_what_is_real_and_the_past_alone() -> None:
 def test_windows_are_the_strongest_answer_of_each_filter_so_far() -> None:
     windows = Windows(2, 2, (1, 2), chance())
     x = torch.randn(1, 4, 2, generator=chance(1))
-    read = windows(x, torch.ones(1, 4, dtype=torch.bool))
-    one, two = windows.filters[0][0], windows.filters[1][0]  # (dim, width)
+    read = windows(x, torch.ones(1, 4, dtype=torch.bool)).detach()
+    one, two = windows.filters[0][0].detach(), windows.filters[1][0].detach()  # (dim, width)
     before = torch.cat([torch.zeros(1, 2), x[0]])
     single = [float((x[0, t] * one[:, 0]).sum()) for t in range(4)]
     double = [float((before[t : t + 2].T * two).sum()) for t in range(4)]
@@ -160,10 +152,10 @@ def test_an_item_is_as_many_vectors_as_it_has_parts() -> None:
     assert held.tolist() == [[True, True], [True, False], [False, True]]
     assert torch.equal(mean_held(said, held)[1], tokens.own[1])
     assert torch.allclose(mean_held(said, held)[2], tokens.towers[0](torch.eye(3))[2] / 2, atol=1e-6)
-    hidden = Tokens(np.ones(3, dtype=bool), {"a": sense}, 4, chance(), hide=0.9)
-    _, left = hidden(torch.arange(3).repeat(200), chance())
+    half = Tokens(np.ones(3, dtype=bool), {"a": sense}, 4, chance(), hide=0.5)
+    _, left = half(torch.zeros(1000, dtype=torch.long), chance())
     assert left.any(-1).all()
-    assert left[:, 1].float().mean() < 0.5
+    assert float((left.sum(-1) == 1).float().mean()) == pytest.approx(0.5, abs=0.05)  # both stay where both fell
 
 
 def test_an_event_is_foretold_from_others_and_never_from_itself() -> None:
@@ -200,10 +192,8 @@ def test_people_are_features_by_each_modality_and_fused(name: str) -> None:
     kind = np.repeat(np.arange(16), 4)  # whose words a person likes is kind // 4, whose pictures kind % 4
     for sense, truth in (("user.text", kind // 4), ("user.image", kind % 4)):
         unit = table[sense].unit(table[sense].mean())[1:]
-        near = (unit @ unit.T - 2 * np.eye(63)).argmax(axis=1)
-        assert (truth[1:][near] == truth[1:]).mean() > 0.8
-        other = kind[1:] % 4 if sense == "user.text" else kind[1:] // 4
-        assert (other[near] == other).mean() < 0.6
+        alike = unit @ unit.T - 9 * (kind[1:, None] == kind[1:])  # among those who do not share both
+        assert (truth[1:][alike.argmax(axis=1)] == truth[1:]).mean() > 0.8
 
 
 def test_the_fused_vector_of_a_model_is_the_one_that_scores() -> None:
