@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from gobelin import parts  # noqa: E402
 from gobelin.learning.senses import Sense, joined  # noqa: E402
-from gobelin.models._graph import Walks, askers, asked, layered  # noqa: E402
+from gobelin.models._graph import Walks, asked, askers, layered  # noqa: E402
 from gobelin.models._near import blended, nearest  # noqa: E402
 from gobelin.models.freedom import thin  # noqa: E402
 from gobelin.testing import worlds  # noqa: E402

@@ -46,7 +46,7 @@ class FeatureMf:
     bpr_mf without senses; vbpr sets what the senses say beside y, so that behaviour and senses do not share dimensions.
     """
 
-    needs: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("deep",)
 
     learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003, 0.01)] = 0.003
     regularisation: Annotated[float, Ge(0), Grid(0.001, 0.003, 0.01, 0.03, 0.1)] = 0.01
