@@ -19,6 +19,7 @@ from gobelin.learning.senses import dense, joined
 from gobelin.models._fitted import remade, state_of
 from gobelin.models._pairwise import OTHERS, Pairs, triples
 from gobelin.models._preferring import preferring
+from gobelin.models._transfer import nothing
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State
 from gobelin.values import FeatureTable, Queries, Train
@@ -137,7 +138,7 @@ def _columns(senses: FeatureTable) -> csr_array:
     """(items, columns of all sparse senses) unit rows of each, side by side."""
     units = [one.unit() for one in senses.features.values() if one.sparse]
     if not units:
-        return csr_array((len(senses.ids), 0), dtype=np.float32)
+        return nothing((len(senses.ids), 0))
     return csr_array(hstack(units, format="csr"))
 
 
