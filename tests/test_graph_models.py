@@ -1,5 +1,5 @@
-"""Models that pass vectors along graphs, and factor models that hear senses: each against its own formula, and in worlds
-in which theory says who finds what."""
+"""Models that pass vectors along graphs, and factor models that hear senses: each against its own formula, and in
+worlds in which theory says who finds what."""
 
 import numpy as np
 import pytest

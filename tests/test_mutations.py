@@ -191,8 +191,8 @@ MUTATIONS = [
     Mutation(
         "new items speak as loudly in every ranking",
         "models/weave.py",
-        "out[:, far] = np.float32(self.cold_scale) * (",
-        "out[:, far] = (",
+        "out[:, far] = np.float32(self.cold_scale) * _columns(",
+        "out[:, far] = _columns(",
         "test_weave.py",
     ),
     Mutation(
