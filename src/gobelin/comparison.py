@@ -1,6 +1,5 @@
 """Several recipes, several seeds, and what happens when senses are missing: one page, paired tests."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,43 +60,43 @@ def compare(
         trial, _ = contest(
             data, made[name], seed=seed, baselines=False, drop=drop, workers=workers, meter=meter,
             tell=lambda step, done, total: tell(f"{name}, seed {seed}: {step}", done, total),
-            work=store.work(Path(out)),
+            work=work,
         )  # fmt: skip
         asked.update(trial.asked)
         if trial.chosen.answers is None:
             raise RecipeError("The split 'none' holds out no test.", "a split with a test part.", "choose another.")
         return trial.chosen
 
-    with meter.running():
-        whole = {name: {seed: judged(name, seed, None) for seed in range(seeds)} for name in made}
-        dropped = [
-            (sense, share, {n: {s: judged(n, s, {sense: share}) for s in range(seeds)} for n in made})
-            for sense, share in drops
-        ]
-    result: dict[str, Any] = {
-        "asked": {
-            **{key: asked[key] for key in ("dataset", "split")},
-            "command": command,
-            "metric": METRICS[0],
-            "seeds": list(range(seeds)),
-        },
-        "recipes": {name: _recipe(found) for name, found in whole.items()},
-        "comparisons": _comparisons(whole),
-        "drops": [
-            {
-                "field": sense,
-                "share": share,
-                "recipes": {name: {"metrics": _mean(found)} for name, found in by_name.items()},
-                "comparisons": _comparisons(by_name),
-            }
-            for sense, share, by_name in dropped
-        ],
-        **meter.as_json(),
-    }
-    with store.publish(Path(out), kind="comparison") as folder:
-        store.write_json(folder / "compare.json", result)
-        write_compare(result, folder)
-    shutil.rmtree(store.work(Path(out)), ignore_errors=True)
+    with store.working(Path(out)) as work:
+        with meter.running():
+            whole = {name: {seed: judged(name, seed, None) for seed in range(seeds)} for name in made}
+            dropped = [
+                (sense, share, {n: {s: judged(n, s, {sense: share}) for s in range(seeds)} for n in made})
+                for sense, share in drops
+            ]
+        result: dict[str, Any] = {
+            "asked": {
+                **{key: asked[key] for key in ("dataset", "split")},
+                "command": command,
+                "metric": METRICS[0],
+                "seeds": list(range(seeds)),
+            },
+            "recipes": {name: _recipe(found) for name, found in whole.items()},
+            "comparisons": _comparisons(whole),
+            "drops": [
+                {
+                    "field": sense,
+                    "share": share,
+                    "recipes": {name: {"metrics": _mean(found)} for name, found in by_name.items()},
+                    "comparisons": _comparisons(by_name),
+                }
+                for sense, share, by_name in dropped
+            ],
+            **meter.as_json(),
+        }
+        with store.publish(Path(out), kind="comparison") as folder:
+            store.write_json(folder / "compare.json", result)
+            write_compare(result, folder)
     return result
 
 

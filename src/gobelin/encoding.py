@@ -63,7 +63,7 @@ def encode(
     for sense, spec in recipe.encoders.items():
         if sense in encoders:
             continue
-        modality = getattr(parts.find("encoders", spec.part).load(), "modality", None)
+        modality = getattr(parts.find("encoders", spec.part).load(), "modality", "")
         if spec.optional and modality in MEDIA_FIELDS and modality not in data.catalogue.fields:
             continue  # nothing to read: not worth a line
         try:

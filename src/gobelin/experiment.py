@@ -1,6 +1,5 @@
 """The flow on one page: data -> split -> encoders -> search -> fit -> rank -> metrics -> report -> run folder."""
 
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -64,7 +63,7 @@ def run(
     target = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="gobelin-")) / "run"
     store.ready(target, kind="run")
     meter = Meter()
-    with meter.running():
+    with meter.running(), store.working(target) as work:
         trial, woven = contest(
             dataset,
             asked_recipe,
@@ -75,7 +74,7 @@ def run(
             workers=workers,
             meter=meter,
             tell=tell,
-            work=store.work(target),
+            work=work,
         )
         trial.asked = {**trial.asked, "command": command}
         if baselines:
@@ -87,13 +86,12 @@ def run(
             if final:
                 with meter.step("final fit"):
                     tell("final fit", 0, 0)
-                    _fit_everything(folder / "model", trial, woven, seed, store.work(target))
+                    _fit_everything(folder / "model", trial, woven, seed, work)
             evidence.write_tables(folder, trial)
             (folder / "recipe.toml").write_text(asked_recipe.as_toml(), encoding="utf-8")
             report |= meter.as_json()
             store.write_json(folder / "report.json", report)
             write_report(report, folder, trial.dataset.catalogue.root)
-    shutil.rmtree(store.work(target), ignore_errors=True)
     return Run.open(target)
 
 

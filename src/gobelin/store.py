@@ -57,8 +57,22 @@ def publish(target: Path, kind: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def working(target: Path) -> Iterator[Path]:
+    """A place where what is made for `target` may keep unfinished work, so that the next process goes on with it.
+
+    Gone when the block ends well; gone too where the disk is at its end, which wants the room.
+    """
+    folder = work(target)
+    try:
+        yield folder
+    except StoreError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def work(target: Path) -> Path:
-    """Where what is made for `target` may keep unfinished work, so that the next process goes on with it."""
     target = target.resolve()
     return target.parent / f".{target.name}.work"
 
