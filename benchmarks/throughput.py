@@ -195,18 +195,20 @@ class Run:
     def tell(self, what: str) -> None:
         begin = next((done for _, step, done, _ in self.seen if step.startswith("encode")), 0)
         clock = [seconds for seconds, step, *_ in self.seen if step.startswith("encode")]
-        pieces, took = max(done for *_, done, _ in self.seen) - begin, max(clock[-1] - clock[0], _EVERY)
-        print(f"\n{what}: {self.seconds:.0f} s, {pieces / took:,.0f} a second; load {os.getloadavg()[0]:.1f}")
+        pieces, took = max(done for *_, done, _ in self.seen) - begin, clock[-1] - clock[0] if clock else 0.0
+        rate = f"{pieces / took:,.0f} a second" if took else "nothing to encode"  # the cache had all
+        print(f"\n{what}: {self.seconds:.0f} s, {rate}; load {os.getloadavg()[0]:.1f}")
         by_step: dict[str, float] = {}
         for _, step, _, mb in self.seen:
             by_step[step] = max(by_step.get(step, 0.0), mb)
         print("  peak by step, MB:   " + ", ".join(f"{step} {mb:,.0f}" for step, mb in by_step.items()))
-        print("  peak by tenth, MB:  " + " ".join(f"{mb:,.0f}" for mb in self.tenths()))
+        if clock:
+            print("  peak by tenth, MB:  " + " ".join(f"{mb:,.0f}" for mb in self.tenths()))
 
 
 def flatness(runs: list[Run]) -> float:
-    """The last tenth of each run against its first: the worst."""
-    return max(run.tenths()[-1] / run.tenths()[0] for run in runs)
+    """The last tenth of each run that encoded against its first: the worst."""
+    return max((tenths[-1] / tenths[0] for run in runs if (tenths := run.tenths())), default=float("nan"))
 
 
 def child(folder: Path, workers: int) -> None:
