@@ -19,7 +19,7 @@ from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
 from gobelin.values import Contributions, Queries, Train
 
-WEIGHT = 3.0
+WEIGHT = 10.0
 """Of a sense that the settings do not name."""
 STEPS = 2  # of conjugate gradients in each half of an iteration: they go on where the last iteration ended
 ASK_EVERY = 3  # iterations between two questions to the monitor
@@ -50,7 +50,7 @@ class CollectiveMf:
     )
     regularisation: Annotated[float, Gt(0), Grid(0.1, 0.3, 1, 2, 3, 5, 10, 30)] = 3.0
     unseen: Annotated[float, Gt(0), Grid(0.003, 0.01, 0.03, 0.1, 0.3, 1)] = 0.1
-    factors: Annotated[int, Ge(1), Grid(32, 64, 128, 256, 512)] = 128
+    factors: Annotated[int, Ge(1), Grid(32, 64, 128, 256, 512)] = 256
     dims: Annotated[int, Ge(1)] = 128
     iterations: Annotated[int, Ge(1)] = 15
     _items: Float32[Array, "items factors"] = field(init=False, repr=False, compare=False)

@@ -16,7 +16,7 @@ from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State
 from gobelin.values import Contributions, FeatureTable, Queries, Train
 
-WEIGHT = 0.3
+WEIGHT = 0.1
 """Of a sense that the settings do not name."""
 
 
