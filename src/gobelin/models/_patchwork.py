@@ -5,6 +5,10 @@ e_j - P_j / P_jj of P = G_SS^-1, and zero outside S; of each column the `kept` l
 mixtures by the same local solves of their kernel ridge regression. The arithmetic within S is that of the exact
 solver, so every column is linear in its right-hand sides, and its shares are exact (`_patch_shares`).
 
+At around 512, patch 64, kept 200 the NDCG@20 on test is within .5 % of the exact one on hm_week, hm_product and
+movielens_small (2,000-3,200 items); of a generated catalogue of 12,000 items with noisy content it keeps 94.5 %, with
+around 1,024 96 % (`benchmarks/large.py`): what hundreds of far items say together is lost.
+
 Memory: items x kept x 8 bytes for B, twice that while it is made; the log twice; nothing else grows faster than items.
 """
 
