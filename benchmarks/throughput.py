@@ -141,10 +141,10 @@ class Run:
                 return
             time.sleep(_EVERY)
         self.seconds = time.monotonic() - begun
-        if until is not None:
-            raise SystemExit("it ended before it could be killed: ask for more items")
         if self.process.returncode:
             raise SystemExit(f"the process that encodes ended with {self.process.returncode}")
+        if until is not None:
+            raise SystemExit("it ended before it could be killed: ask for more items")
 
     def _kill(self, family: list[int]) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
