@@ -75,7 +75,7 @@ class TuneSpec(_Table):
     """
 
     metric: str = "recall+ndcg@20"
-    trials: int = Field(default=40, ge=1)
+    trials: int = Field(default=100, ge=1)
     seconds: float = Field(default=300, gt=0)
     most_items: int = Field(default=4_000, ge=50)
 
