@@ -275,6 +275,18 @@ def test_a_comparison_pairs_users_over_seeds_and_draws_its_page(shop, tmp_path) 
         gb.compare(shop, ["ease", "ease"], tmp_path / "x")
 
 
+def test_settings_that_are_searched_once_are_kept_for_the_other_seeds(shop, tmp_path) -> None:
+    told = gb.compare(
+        shop, ["ease", "weave"], tmp_path / "once", split="random", seeds=2, search_once=True,
+        settings=["tune.trials=3", "encoders.image.part=words", "encoders.text.part=words"],
+    )  # fmt: skip
+    for recipe in told["recipes"].values():
+        first, second = recipe["seeds"]["0"], recipe["seeds"]["1"]
+        assert first["settings"] == second["settings"]
+        assert (first["trials"], second["trials"]) == (3, 1)
+        assert first["metrics"] != second["metrics"]
+
+
 def _pairs(path: Path) -> set[tuple[str, str]]:
     table = pq.read_table(path)
     return set(zip(table["user_id"].to_pylist(), table["item_id"].to_pylist(), strict=True))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gobelin import store
+from gobelin.contest.contenders import Found
 from gobelin.contest.evidence import SHOWN, Judged, plain_settings
 from gobelin.data.dataset import Dataset
 from gobelin.errors import RecipeError
@@ -15,6 +16,7 @@ from gobelin.evaluation.report import write_compare
 from gobelin.evaluation.statistics import corrected, over_seeds, pooled_difference
 from gobelin.experiment import Progress, contest, resolved
 from gobelin.meter import Meter
+from gobelin.recipe import PartSpec, Recipe
 
 METRICS = (f"recall@{SHOWN}", f"ndcg@{SHOWN}")
 
@@ -28,6 +30,7 @@ def compare(
     seeds: int = 1,
     drops: Sequence[tuple[str, float]] = (),
     fills: Sequence[str] = (),
+    search_once: bool = False,
     budget: float | None = None,
     settings: Sequence[str] = (),
     workers: int | None = None,
@@ -38,8 +41,9 @@ def compare(
 
     The first recipe is compared with every other one, user by user over all seeds, p-values corrected for their number
     (Holm). drops: (sense or "all", share): everything again with that share of items stripped of it. fills: ways to put
-    in what is missing (`features.filling`): each recipe once for each of them, named "weave, fill = mean". What was
-    judged before a process was killed is not judged again.
+    in what is missing (`features.filling`): each recipe once for each of them, named "weave, fill = mean".
+    search_once: settings are searched on seed 0 and kept for the others (a trained model still stops by validation).
+    What was judged before a process was killed is not judged again.
     """
     if len(set(recipes)) != len(recipes) or not recipes:
         raise RecipeError(f"Recipes {', '.join(recipes) or '(none)'}.", "one or more, each once.", "e.g. weave,ease.")
@@ -55,13 +59,18 @@ def compare(
     data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
     meter = Meter()
     asked: dict[str, Any] = {}
+    searched: dict[tuple[str, str], Recipe] = {}
 
     def judged(name: str, seed: int, drop: Mapping[str, float] | None) -> Judged:
-        trial, _ = contest(
-            data, made[name], seed=seed, baselines=False, drop=drop, workers=workers, meter=meter,
-            tell=lambda step, done, total: tell(f"{name}, seed {seed}: {step}", done, total),
-            work=work,
-        )  # fmt: skip
+        once = name, repr(drop)
+        with meter.step(name):
+            trial, _ = contest(
+                data, searched.get(once, made[name]), seed=seed, baselines=False, drop=drop, workers=workers,
+                meter=meter, tell=lambda step, done, total: tell(f"{name}, seed {seed}: {step}", done, total),
+                work=work,
+            )  # fmt: skip
+        if search_once:
+            searched.setdefault(once, _settled(made[name], trial.chosen.found))
         asked.update(trial.asked)
         if trial.chosen.answers is None:
             raise RecipeError("The split 'none' holds out no test.", "a split with a test part.", "choose another.")
@@ -81,7 +90,10 @@ def compare(
                 "metric": METRICS[0],
                 "seeds": list(range(seeds)),
             },
-            "recipes": {name: _recipe(found) for name, found in whole.items()},
+            "recipes": {
+                name: {**_recipe(found), "memory_mb": round(meter.memory_mb.get(name, 0.0), 1)}
+                for name, found in whole.items()
+            },
             "comparisons": _comparisons(whole),
             "drops": [
                 {
@@ -92,12 +104,32 @@ def compare(
                 }
                 for sense, share, by_name in dropped
             ],
-            **meter.as_json(),
+            **_by_step(meter, set(made)),
         }
         with store.publish(Path(out), kind="comparison") as folder:
             store.write_json(folder / "compare.json", result)
             write_compare(result, folder)
     return result
+
+
+def _settled(made: Recipe, found: Found) -> Recipe:
+    """The recipe with nothing left to search."""
+    hear = {f"{kind}{'es' if kind == 'search' else 's'}": loud for kind, loud in found.hear.items()}
+    return made.model_copy(
+        update={
+            "model": PartSpec(part=found.contender.part, **found.settings),
+            "hear": made.hear.model_copy(update=hear),
+        }
+    )
+
+
+def _by_step(meter: Meter, recipes: set[str]) -> dict[str, Any]:
+    """The meter's figures without those of whole recipes, which stand beside their names."""
+    told = meter.as_json()
+    return {
+        key: {step: value for step, value in one.items() if step not in recipes} if isinstance(one, dict) else one
+        for key, one in told.items()
+    }
 
 
 def _recipe(found: Mapping[int, Judged]) -> dict[str, Any]:
@@ -109,6 +141,7 @@ def _recipe(found: Mapping[int, Judged]) -> dict[str, Any]:
             "settings": plain_settings(one.found.settings),
             "validation": one.found.validation,
             "trials": one.found.trials,
+            "search_ended": one.found.ended,
             "seconds": round(sum(one.seconds.values()), 3),
         }
     senses = next(iter(found.values())).found.contender.senses

@@ -176,6 +176,9 @@ def compare(
         str | None,
         typer.Option(help="Ways to put in what is missing, joined by commas, or all.", show_default=False),
     ] = None,
+    search_once: Annotated[
+        bool, typer.Option("--search-once", help="Search settings on seed 0 and keep them for the others.")
+    ] = False,
     budget: Annotated[float, typer.Option(help="Seconds that the search of each model may take.")] = 300,
     set_: Sets = None,
     workers: Workers = None,
@@ -191,10 +194,20 @@ def compare(
     drops = [_share(one) for one in drop or []]
     with show.progress() as tell:
         result = compare_recipes(
-            dataset, [name.strip() for name in recipes.split(",") if name.strip()], out, split=split,
-            seeds=seeds, drops=drops, fills=_fills(fill), budget=budget, settings=set_ or [], workers=workers,
-            progress=tell, command=_command(),
-        )  # fmt: skip
+            dataset,
+            [name.strip() for name in recipes.split(",") if name.strip()],
+            out,
+            split=split,
+            seeds=seeds,
+            drops=drops,
+            fills=_fills(fill),
+            search_once=search_once,
+            budget=budget,
+            settings=set_ or [],
+            workers=workers,
+            progress=tell,
+            command=_command(),
+        )
     if json:
         show.as_json(result)
         return

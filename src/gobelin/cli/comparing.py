@@ -10,12 +10,18 @@ def show_comparison(result: Mapping[str, Any]) -> None:
     metrics = ["recall@20", "ndcg@20"]
     seeds = len(result["asked"]["seeds"])
     rows = [
-        [name, *(_figure(recipe["mean"][m]) for m in metrics), f"{_seconds(recipe):,.1f}"]
+        [
+            name,
+            *(_figure(recipe["mean"][m]) for m in metrics),
+            f"{_seconds(recipe):,.1f}",
+            f"{recipe['memory_mb']:,.0f}",
+            _search(recipe),
+        ]
         for name, recipe in result["recipes"].items()
     ]
     spread = "± sd over seeds" if seeds > 1 else "[interval over people]"
     title = f"{result['asked']['dataset']}, {result['asked']['split']} split, {seeds} seed(s); {spread}"
-    show.table(["recipe", *metrics, "seconds"], rows, title=title)
+    show.table(["recipe", *metrics, "seconds", "MB", "search"], rows, title=title)
     if result["comparisons"]:
         show.out.print()
         _tests(result["comparisons"])
@@ -47,6 +53,12 @@ def _figure(figure: Mapping[str, float]) -> str:
     if "low" in figure:
         return f"{figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}]"
     return f"{figure['value']:.4f}" + ("" if figure.get("sd") is None else f" ± {figure['sd']:.4f}")
+
+
+def _search(recipe: Mapping[str, Any]) -> str:
+    """Fits of the first seed and what ended the search: one that the seconds cut off had less than the others."""
+    first = recipe["seeds"][min(recipe["seeds"], key=int)]
+    return f"{first['trials']} fits, {first['search_ended']}"
 
 
 def _seconds(recipe: Mapping[str, Any]) -> float:
