@@ -249,3 +249,25 @@ def test_a_loudness_that_is_said_is_not_searched(tmp_path) -> None:
     report = gb.run(shop("searches"), out=tmp_path / "run", settings=settings, split="given", final=False).report
     assert report["models"]["weave"]["hear"] == {"search": 0.5}
     assert report["cues"] == {"searches": 16, "words": 0, "traits": 0}
+
+
+def test_the_words_of_a_forgotten_person_are_forgotten(tmp_path) -> None:
+    data = shop("searches", people=120)
+    log = pd.DataFrame([("u0", None, "search", "my very own words", "train", 1_600_000_000)],
+                       columns=["user_id", "item_id", "event", "text", "split", "timestamp"])  # fmt: skip
+    items = pd.DataFrame({"item_id": list(data.items), "title": data.catalogue.titles()})
+    events = data.events
+    known = pd.DataFrame({
+        "user_id": [data.users[int(u)] for u in events.users],
+        "item_id": [None if i < 0 else data.items[int(i)] for i in events.items],
+        "event": [Kind(int(kind)).name for kind in events.kinds], "text": events.texts, "timestamp": events.times,
+    })  # fmt: skip
+    whole = gb.Dataset.from_frames(items, pd.concat([known, log.drop(columns="split")]))
+    settings = SETTINGS | {"ablations": False, "baselines": {}, "tune.trials": 1, "hear.searches": 1}
+    run = gb.run(whole, out=tmp_path / "run", settings=settings, split="random")
+    assert "search: my very own words" in run.served.items
+    after = gb.update(run, gb.Dataset.from_frames(items, known[known.user_id != "u0"]), out=tmp_path / "after")
+    assert "search: my very own words" not in after.served.items
+    assert set(after.served.items) & {"search: tea", "search: a tea gift"}
+    kept = [path for path in (tmp_path / "after").rglob("*") if path.is_file()]
+    assert not any(b"very own" in path.read_bytes() for path in kept)

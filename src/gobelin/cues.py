@@ -103,6 +103,18 @@ class Cues:
             traits=self.traits if trait else (),
         )
 
+    def said_in(self, data: Dataset) -> Self:
+        """The cues that somebody of the data set still says or is: the words of who is forgotten are forgotten."""
+        begin, ids = len(data.items), self.ids
+        rows = self._heard(data.events, begin, data.traits).items
+        heard = {ids[row - begin] for row in np.unique(rows[rows >= begin]).tolist()}
+        return replace(
+            self,
+            searches=tuple(one for one in self.searches if _SEARCH + one in heard),
+            words=tuple(one for one in self.words if _WORD + one in heard),
+            traits=tuple(one for one in self.traits if _TRAIT + one in heard),
+        )
+
     def counts(self) -> dict[str, int]:
         return {"searches": len(self.searches), "words": len(self.words), "traits": len(self.traits)}
 

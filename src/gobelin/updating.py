@@ -50,7 +50,8 @@ def update(
             data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
             recipe = recipes.load(str(old.folder / "recipe.toml"))
             data, _ = clean(data, recipe.clean)
-            data = served.cues.dataset(data)
+            cues = served.cues.said_in(data)
+            data = cues.dataset(data)
         with meter.step("encode"):
             woven = encode(
                 data,
@@ -67,7 +68,7 @@ def update(
                     "the senses that the run was made with.",
                     "bring them back, or make a new run with `gobelin run`.",
                 )
-        after = data.train(woven.table.only(*served.contender.senses), len(served.cues))
+        after = data.train(woven.table.only(*served.contender.senses), len(cues))
         with meter.step("apply"):
             progress("apply", 0, 0)
             model: Any = served.model
@@ -80,7 +81,7 @@ def update(
             report = _without_forgotten(old, folder, set(data.users))
             change = differences(served, after, data)
             report["updates"] = [*report.get("updates", []), {**change, "seconds": meter.as_json()["seconds"]}]
-            save_model(folder / "model", model, after, data, served.contender, woven, served.cues, seed=served.seed)
+            save_model(folder / "model", model, after, data, served.contender, woven, cues, seed=served.seed)
             store.write_json(folder / "report.json", report)
             write_report(report, folder, data.catalogue.root)
     return Run.open(target)
