@@ -85,7 +85,7 @@ class Cues:
     def loudness(self) -> dict[str, float | None]:
         """By kind of event, of those kinds that there are cues of, how loud they are; None: it is to be searched."""
         there = {
-            Kind.search: (self.hear.searches, self.searches or self.words),
+            Kind.search: (self.hear.searches, self.searches),
             Kind.review: (self.hear.reviews, self.words),
             Kind.trait: (self.hear.traits, self.traits),
         }
