@@ -118,6 +118,21 @@ def test_a_cue_is_never_a_candidate_and_never_held_out() -> None:
         assert (again.cold == CUE).sum() == len(cues)
 
 
+def test_a_silent_cue_is_no_row_and_a_louder_one_weighs_more() -> None:
+    data = shop("searches", people=100)
+    split = make_split(data, "given")
+    told = Cues.of(data, HearSpec()).split(split, data)
+    bench = Bench(told, told.train_value(FeatureTable(told.items, {})))
+    silent = bench.hearing({})
+    assert silent.train.items == split.items and silent.train.cues == 0
+    assert np.array_equal(
+        silent.train.matrix().toarray(), split.train_value(FeatureTable(split.items, {})).matrix().toarray()
+    )
+    loud = bench.hearing({"search": 3}).train
+    assert {one.partition(":")[0] for one in loud.items.ids[loud.shown :]} == {"search"}
+    assert set(loud.matrix().toarray()[:, loud.shown :].ravel().tolist()) == {0, 3}
+
+
 def test_words_of_a_review_go_with_the_pair_that_is_held_out() -> None:
     """Else the split would whisper: who reviewed it took it."""
     items = pd.DataFrame({"item_id": ["a", "b", "c"], "title": ["one", "two", "three"]})

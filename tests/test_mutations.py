@@ -205,9 +205,23 @@ MUTATIONS = [
     Mutation(
         "the joint ranking holds the other part's cold items",
         "contest/bench.py",
-        'COLD_TEST if part == "validation" else COLD_VALIDATION)\n        if',
-        "255)\n        if",
+        '(COLD_TEST if part == "validation" else COLD_VALIDATION, CUE)',
+        "(255, CUE)",
         "test_bench.py",
+    ),
+    Mutation(
+        "a cue may be recommended",
+        "contest/bench.py",
+        '(COLD_TEST if part == "validation" else COLD_VALIDATION, CUE)',
+        'COLD_TEST if part == "validation" else COLD_VALIDATION',
+        "test_cues.py::test_a_cue_is_never_a_candidate_and_never_held_out",
+    ),
+    Mutation(
+        "a silent cue is heard",
+        "data/split.py",
+        "events.weights * factor[events.kinds]",
+        "events.weights",
+        "test_cues.py::test_a_silent_cue_is_no_row_and_a_louder_one_weighs_more",
     ),
 ]
 
