@@ -82,10 +82,13 @@ def learn_next(
 
     def loss(batch: Padded, chance: torch.Generator) -> Tensor:
         items, kinds, gaps, real = batch.tensors()
-        vectors = network.items(None, chance)  # (items, dim)
-        read = network.reader(vectors[items[:, :-1]], kinds[:, :-1], gaps[:, :-1], real[:, :-1], chance)
+        others = _others(len(train.items), course, chance)
+        rows, at = torch.unique(torch.cat([items.flatten(), others]), return_inverse=True)
+        where, far = at[: items.numel()].view(items.shape), at[items.numel() :]
+        vectors = network.items(rows, chance)  # (rows, dim), of what this batch needs
+        read = network.reader(vectors[where[:, :-1]], kinds[:, :-1], gaps[:, :-1], real[:, :-1], chance)
         wanted = real[:, :-1] & real[:, 1:]  # a real place that has a real next one
-        return next_item(read[wanted], items[:, 1:][wanted], vectors, course, chance)
+        return next_item(read[wanted], where[:, 1:][wanted], vectors, far, len(train.items), course)
 
     return learn(
         network,
@@ -98,17 +101,26 @@ def learn_next(
     )
 
 
-def next_item(read: Tensor, target: Tensor, vectors: Tensor, course: Course, chance: torch.Generator) -> Tensor:
-    """read: (n, dim); target: (n,) items; vectors: of all items. A drawn item that is a row's target does not count."""
+def _others(n_items: int, course: Course, chance: torch.Generator) -> Tensor:
+    """The items that a batch's taken ones are told from: all of them for softmax."""
     if course.loss == "softmax":
-        return losses.softmax(read @ vectors.T, target)
-    others = torch.randint(0, len(vectors), (min(course.negatives, len(vectors)),), generator=chance)
+        return torch.arange(n_items)
+    return torch.randint(0, n_items, (min(course.negatives, n_items),), generator=chance)
+
+
+def next_item(read: Tensor, target: Tensor, vectors: Tensor, others: Tensor, n_items: int, course: Course) -> Tensor:
+    """read: (n, dim); vectors: (rows, dim); target: (n,), others: (k,) rows of them.
+
+    A drawn item that is a row's target does not count.
+    """
+    scores = read @ vectors[others].T  # (n, k)
+    if course.loss == "softmax":
+        return losses.softmax(scores, target)
     positive = (read * vectors[target]).sum(-1)
-    negative = read @ vectors[others].T  # (n, negatives)
-    negative = negative.masked_fill(others.unsqueeze(0) == target.unsqueeze(1), -1e4)
+    negative = scores.masked_fill(others.unsqueeze(0) == target.unsqueeze(1), -1e4)
     if course.loss == "sampled_softmax":
         return losses.sampled_softmax(positive, negative)
-    return losses.gbce(positive, negative, len(vectors), course.calibration if course.loss == "gbce" else 0.0)
+    return losses.gbce(positive, negative, n_items, course.calibration if course.loss == "gbce" else 0.0)
 
 
 @torch.no_grad()
