@@ -2,6 +2,7 @@
 gradients against finite differences, a training that is killed against one that is not."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from gobelin.learning.loop import Plan, best_epoch, learn  # noqa: E402
 from gobelin.learning.propagation import Propagation, normalised  # noqa: E402
 from gobelin.learning.sampling import Negatives  # noqa: E402
 from gobelin.learning.senses import Sense, dense  # noqa: E402
-from gobelin.learning.sequences import padded, shuffled  # noqa: E402
+from gobelin.learning.sequences import padded, shuffled, windows  # noqa: E402
 from gobelin.models._preferring import preferring  # noqa: E402
 from gobelin.protocols import Epoch, Journal  # noqa: E402
 from gobelin.values import Features, FeatureTable, Histories, Vocabulary  # noqa: E402
@@ -345,6 +346,29 @@ def test_histories_are_padded_on_the_left_with_the_latest_last() -> None:
     assert made.real.tolist() == [[False, True, True], [False] * 3, [True] * 3]
     batches = list(shuffled(made, 1, rng()))
     assert sorted(batch.items.shape for batch in batches) == [(1, 2), (1, 3)]
+
+
+def test_windows_cut_a_long_history_from_its_end_and_leave_nothing_out() -> None:
+    histories = Histories.of([[0, 1, 2, 3, 4, 5, 6], [], [7, 8], [9, 10, 11, 12, 13]])
+    plain = windows(histories, 3)
+    assert [row[told].tolist() for row, told in zip(plain.items, plain.real, strict=True)] == [
+        [0], [1, 2, 3], [4, 5, 6], [], [7, 8], [9, 10], [11, 12, 13],
+    ]  # fmt: skip
+    lapped = windows(histories, 3, shared=1)
+    assert [row[told].tolist() for row, told in zip(lapped.items, lapped.real, strict=True)] == [
+        [0, 1, 2], [2, 3, 4], [4, 5, 6], [], [7, 8], [9, 10, 11], [11, 12, 13],
+    ]  # fmt: skip
+    assert windows(histories, 9).items.tolist() == padded(histories, 9).items.tolist()
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 30])
+def test_each_event_but_a_first_one_is_once_the_next_of_another(length: int) -> None:
+    drawn = rng(3)
+    histories = [drawn.integers(0, 50, size).tolist() for size in (0, 1, 2, 3, 7, 31, 64, 65)]
+    given = windows(Histories.of(histories), length + 1, shared=1)
+    follows = given.real[:, :-1] & given.real[:, 1:]
+    pairs = zip(given.items[:, :-1][follows].tolist(), given.items[:, 1:][follows].tolist(), strict=True)
+    assert sorted(pairs) == sorted(pair for history in histories for pair in pairwise(history))
 
 
 # A history becomes a vector

@@ -14,7 +14,7 @@ from gobelin.learning.items import From, ItemVectors
 from gobelin.learning.layers import table
 from gobelin.learning.loop import Plan, learn
 from gobelin.learning.senses import dense
-from gobelin.learning.sequences import GAPS, KINDS, Padded, padded, shuffled
+from gobelin.learning.sequences import GAPS, KINDS, Padded, padded, shuffled, windows
 from gobelin.protocols import Epoch, Journal, State
 from gobelin.values import Queries, Train
 
@@ -77,8 +77,8 @@ def learn_next(
     judge: Callable[[], float] | None,
     journal: Journal | None,
 ) -> tuple[Epoch, ...]:
-    """Teach a causal reader to name the next item at every place of every history."""
-    given = padded(train.histories, course.length + 1)
+    """Teach a causal reader to name the next item at every place of every history, the long ones window by window."""
+    given = windows(train.histories, course.length + 1, shared=1)
 
     def loss(batch: Padded, chance: torch.Generator) -> Tensor:
         items, kinds, gaps, real = batch.tensors()
