@@ -90,6 +90,22 @@ def _cut(log: Histories, begins: Int64[Array, " n"], ends: Int64[Array, " n"], l
     return Padded(items, kinds, np.where(real, gaps[at], 0), real)
 
 
+def cloze(real: Tensor, share: float, chance: torch.Generator, alone: float = 0.0) -> Tensor:
+    """(n, length) places of each row that are hidden to be asked for: about that share of the real ones.
+
+    One at least is hidden, and of two or more one at least is not. alone: share of the rows in which only the last
+    place is hidden.
+    """
+    hidden = real & (torch.rand(real.shape, generator=chance) < share)
+    last = torch.arange(real.shape[1]) == real.shape[1] - 1
+    if alone > 0:
+        rows = torch.rand((len(real), 1), generator=chance) < alone
+        hidden = torch.where(rows, last & real, hidden)
+    hidden |= last & real & ~hidden.any(-1, keepdim=True)
+    first = real & (real.cumsum(-1) == 1)
+    return hidden & ~(first & (hidden == real).all(-1, keepdim=True))
+
+
 def shuffled(given: Padded, size: int, rng: np.random.Generator) -> Iterator[Padded]:
     """One epoch of batches: rows with two events or more, each once, in random order; like lengths come together."""
     lengths = given.real.sum(axis=1)
