@@ -73,6 +73,14 @@ def test_gbce_without_calibration_is_binary_cross_entropy() -> None:
     assert float(losses.gbce(positive, negative, 11, 1.0)) == pytest.approx(raised, rel=1e-6)
 
 
+def test_bpr_max_weighs_negatives_by_their_softmax() -> None:
+    positive, negative = torch.tensor([2.0]), torch.tensor([[1.0, 0.0, -1e4]])  # the last does not count
+    weight = math.e / (math.e + 1)
+    ahead = weight / (1 + math.exp(-1)) + (1 - weight) / (1 + math.exp(-2))
+    assert float(losses.bpr_max(positive, negative)) == pytest.approx(-math.log(ahead), rel=1e-6)
+    assert float(losses.bpr_max(positive, negative, 0.5)) == pytest.approx(0.5 * weight - math.log(ahead), rel=1e-6)
+
+
 def test_info_nce_of_equal_sides_is_small_and_of_shuffled_ones_large() -> None:
     sides = torch.randn(16, 32, generator=chance())
     assert float(losses.info_nce(sides, 3 * sides, 0.05)) < 0.01
@@ -102,6 +110,7 @@ def test_ordinal_probabilities_sum_to_one() -> None:
         lambda x: losses.bpr(x[:, 0], x[:, 1:]),
         lambda x: losses.sampled_softmax(x[:, 0], x[:, 1:]),
         lambda x: losses.gbce(x[:, 0], x[:, 1:], 20, 0.75),
+        lambda x: losses.bpr_max(x[:, 0], x[:, 1:], 0.3),
         lambda x: losses.info_nce(x, x.flip(1), 0.5),
         lambda x: losses.multinomial(x, torch.arange(12.0, dtype=x.dtype).view(3, 4)),
         lambda x: losses.normal_divergence(x[:, :2], x[:, 2:]),

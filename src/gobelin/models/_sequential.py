@@ -29,11 +29,11 @@ NEVER = -1e4  # the score of a negative that does not count
 
 class Inputs(nn.Module):
     """What is added to an item's vector where it stands in a history: how long ago in events, its kind, the time since
-    the event before."""
+    the event before. loud: of places at first, where items have 1."""
 
-    def __init__(self, dim: int, length: int, chance: torch.Generator) -> None:
+    def __init__(self, dim: int, length: int, chance: torch.Generator, loud: float = 0.02) -> None:
         super().__init__()
-        self.place = table(length, dim, 0.02, chance)
+        self.place = table(length, dim, loud, chance)
         self.kind = table(KINDS, dim, 0.02, chance)
         self.gap = table(GAPS, dim, 0.02, chance)
 

@@ -113,7 +113,8 @@ class _BothSides(nn.Module):
         super().__init__()
         self.masked, self.share = masked, share
         self.mask = table(1, dim, 0.02, chance)  # stands where an item is hidden
-        self.inputs = sequential.Inputs(dim, length, chance)
+        # what is hidden knows nothing but its place: places begin as loud as items, as in the paper's code
+        self.inputs = sequential.Inputs(dim, length, chance, loud=1.0)
         self.blocks = nn.ModuleList([Block(dim, heads, share, chance) for _ in range(layers)])
         self.turn = linear(dim, dim, chance)
         self.last = nn.LayerNorm(dim)
