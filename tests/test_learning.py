@@ -16,7 +16,7 @@ from torch import nn  # noqa: E402
 from gobelin.errors import UserError  # noqa: E402
 from gobelin.learning import checkpoint, losses, optimisers, schedules  # noqa: E402
 from gobelin.learning.items import ItemVectors  # noqa: E402
-from gobelin.learning.layers import Block, Tower, dropout, linear, table  # noqa: E402
+from gobelin.learning.layers import Block, Gated, Tower, dropout, linear, table  # noqa: E402
 from gobelin.learning.loop import Plan, best_epoch, learn  # noqa: E402
 from gobelin.learning.propagation import Propagation, normalised  # noqa: E402
 from gobelin.learning.sampling import Negatives  # noqa: E402
@@ -127,6 +127,8 @@ def test_layers_have_the_gradients_of_finite_differences() -> None:
     x = torch.randn(2, 3, 4, generator=chance(1), dtype=torch.float64, requires_grad=True)
     allowed = torch.ones(3, 3, dtype=torch.bool).tril().unsqueeze(0)
     assert torch.autograd.gradcheck(lambda x: block(x, allowed), (x,), atol=1e-6, rtol=1e-4)
+    gated = Gated(4, 2, 0.0, chance()).double()
+    assert torch.autograd.gradcheck(lambda x: gated(x, allowed), (x,), atol=1e-6, rtol=1e-4)
     tower = Tower((4, 5, 2), 0.0, chance()).double()
     assert torch.autograd.gradcheck(tower, (x,), atol=1e-6, rtol=1e-4)
 
@@ -139,6 +141,22 @@ def test_attention_looks_only_where_it_may() -> None:
     later[:, 3:] = 7
     assert torch.allclose(block(x, allowed)[:, :3], block(later, allowed)[:, :3], atol=1e-6)
     assert not torch.allclose(block(x, allowed)[:, 3:], block(later, allowed)[:, 3:], atol=1e-2)
+
+
+def test_shut_gates_leave_a_layer_out_and_open_ones_let_it_through() -> None:
+    layer = Gated(8, 2, 0.0, chance())
+    x = torch.randn(1, 5, 8, generator=chance(1))
+    allowed = torch.ones(1, 5, 5, dtype=torch.bool)
+    with torch.no_grad():
+        for gate in layer.gates:
+            gate.weight.zero_()
+            gate.bias.fill_(-50)
+        assert torch.allclose(layer(x, allowed), x, atol=1e-6)
+        for gate in layer.gates:
+            gate.bias.fill_(50)
+        y = x + layer.attention(layer.first(x), allowed)
+        up, beside = layer.into(layer.second(y)), layer.beside(layer.second(y))
+        assert torch.allclose(layer(x, allowed), y + layer.out(up * torch.sigmoid(up) * beside), atol=1e-5)
 
 
 # Propagation against dense algebra

@@ -64,7 +64,7 @@ def test_order_is_used_where_it_matters_and_invents_nothing_where_it_does_not(na
         ("gru4rec", {"loss": "bpr_max"}),
         ("bert4rec", {"batch": 16}),
         ("sasrec", {"loss": "softmax"}),
-        ("sasrec", {"in_batch": 0.5}),
+        ("sasrec", {"in_batch": 0.5, "form": "gated"}),
     ],
 )
 def test_the_successor_on_the_chain_is_found(name: str, said: dict) -> None:
@@ -83,6 +83,7 @@ def test_an_item_that_nobody_took_is_found_by_its_senses(name: str) -> None:
     ("name", "said"),
     [
         ("gru4rec", {"layers": 2, "hidden": 48, "loss": "bpr_max", "in_batch": 0.5}),
+        ("sasrec", {"form": "gated", "loss": "gbce", "length": 3}),
         ("bert4rec", {"loss": "softmax", "length": 3, "masked": 0.6, "of": "senses"}),
     ],
 )

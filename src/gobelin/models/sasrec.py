@@ -1,7 +1,7 @@
 """SASRec: a causal Transformer that reads a history and names what comes next."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.learning.items import From
-from gobelin.learning.layers import Block, dropout
+from gobelin.learning.layers import Block, Gated, dropout
 from gobelin.learning.loop import Plan, best_epoch
 from gobelin.models import _sequential as sequential
 from gobelin.models._fitted import remade, state_of
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State
 from gobelin.values import Queries, Train
+
+Form = Literal["plain", "gated"]
 
 
 @dataclass(kw_only=True)
@@ -26,11 +28,13 @@ class Sasrec:
     Trained by softmax over the taken item and drawn ones (Klenitskiy and Vasilev, RecSys 2023: with it SASRec is ahead
     of BERT4Rec), layers normalised first; loss "gbce" and "bce" are to be had, "softmax" takes the whole catalogue.
 
-    of: what an item is, its own vector ("ids"), its senses ("senses": new items have vectors too) or "both".
-    factors: length of vectors; layers, heads: of the Transformer; length: events read, the last ones, a longer history
-    is learned in windows; dropout: of inputs and layers; negatives: drawn for each batch; in_batch: share of them that
-    are items taken in the same batch, by which the softmax is corrected; calibration: t of gBCE. Beside the item each
-    place knows how many events ago it was, its kind and the time since the event before.
+    form: of the layers, "gated" has gates and SwiGLU (LiGR) and with the loss that is the default makes eSASRec
+    (Tikhonovich et al., RecSys 2025). of: what an item is, its own vector ("ids"), its senses ("senses": new items have
+    vectors too) or "both". factors: length of vectors; layers, heads: of the Transformer; length: events read, the last
+    ones, a longer history is learned in windows; dropout: of inputs and layers; negatives: drawn for each batch;
+    in_batch: share of them that are items taken in the same batch, the rest uniform, by which the softmax is corrected
+    (mixed negatives, Yang et al., WWW 2020); calibration: t of gBCE. Beside the item each place knows how many events
+    ago it was, its kind and the time since the event before.
 
     The history is all there is of a user; an empty one scores zero everywhere. Items unseen in training have zero
     vectors with "ids". Relations: markov is the same question by counting, and wins on short logs.
@@ -41,6 +45,7 @@ class Sasrec:
     learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003)] = 0.001
     dropout: Annotated[float, Ge(0), Lt(1), Grid(0.1, 0.2, 0.3, 0.5)] = 0.2
     of: Annotated[From, Grid("ids", "both", "senses")] = "both"
+    form: Form = "plain"
     layers: Annotated[int, Ge(1), Grid(1, 2, 3)] = 2
     factors: Annotated[int, Ge(4), Grid(64, 128, 256)] = 128
     loss: sequential.Loss = "sampled_softmax"
@@ -78,7 +83,7 @@ class Sasrec:
         return self
 
     def _new_reader(self, chance: torch.Generator) -> "_Causal":
-        return _Causal(self.factors, self.length, self.layers, self.heads, self.dropout, chance)
+        return _Causal(self.form, self.factors, self.length, self.layers, self.heads, self.dropout, chance)
 
     def query_vectors(self, queries: Queries) -> Float32[Array, "queries factors"]:
         return self._kept.query_vectors(queries)
@@ -104,11 +109,14 @@ class _Causal(nn.Module):
 
     masked = 0.0
 
-    def __init__(self, dim: int, length: int, layers: int, heads: int, share: float, chance: torch.Generator) -> None:
+    def __init__(
+        self, form: Form, dim: int, length: int, layers: int, heads: int, share: float, chance: torch.Generator
+    ) -> None:
         super().__init__()
         self.share = share
         self.inputs = sequential.Inputs(dim, length, chance)
-        self.blocks = nn.ModuleList([Block(dim, heads, share, chance) for _ in range(layers)])
+        layer = Gated if form == "gated" else Block
+        self.blocks = nn.ModuleList([layer(dim, heads, share, chance) for _ in range(layers)])
         self.last = nn.LayerNorm(dim)
 
     def read(self, vectors: Tensor, seen: sequential.Seen, chance: torch.Generator | None) -> Tensor:
