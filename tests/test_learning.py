@@ -2,6 +2,7 @@
 gradients against finite differences, a training that is killed against one that is not."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,12 @@ from torch import nn  # noqa: E402
 from gobelin.errors import UserError  # noqa: E402
 from gobelin.learning import checkpoint, losses, optimisers, schedules  # noqa: E402
 from gobelin.learning.items import ItemVectors  # noqa: E402
-from gobelin.learning.layers import Block, Tower, dropout, linear, table  # noqa: E402
+from gobelin.learning.layers import Block, Gated, Tower, dropout, linear, table  # noqa: E402
 from gobelin.learning.loop import Plan, best_epoch, learn  # noqa: E402
 from gobelin.learning.propagation import Propagation, normalised  # noqa: E402
 from gobelin.learning.sampling import Negatives  # noqa: E402
 from gobelin.learning.senses import Sense, dense  # noqa: E402
-from gobelin.learning.sequences import padded, shuffled  # noqa: E402
+from gobelin.learning.sequences import padded, shuffled, windows  # noqa: E402
 from gobelin.models._preferring import preferring  # noqa: E402
 from gobelin.protocols import Epoch, Journal  # noqa: E402
 from gobelin.values import Features, FeatureTable, Histories, Vocabulary  # noqa: E402
@@ -72,6 +73,14 @@ def test_gbce_without_calibration_is_binary_cross_entropy() -> None:
     assert float(losses.gbce(positive, negative, 11, 1.0)) == pytest.approx(raised, rel=1e-6)
 
 
+def test_bpr_max_weighs_negatives_by_their_softmax() -> None:
+    positive, negative = torch.tensor([2.0]), torch.tensor([[1.0, 0.0, -1e4]])  # the last does not count
+    weight = math.e / (math.e + 1)
+    ahead = weight / (1 + math.exp(-1)) + (1 - weight) / (1 + math.exp(-2))
+    assert float(losses.bpr_max(positive, negative)) == pytest.approx(-math.log(ahead), rel=1e-6)
+    assert float(losses.bpr_max(positive, negative, 0.5)) == pytest.approx(0.5 * weight - math.log(ahead), rel=1e-6)
+
+
 def test_info_nce_of_equal_sides_is_small_and_of_shuffled_ones_large() -> None:
     sides = torch.randn(16, 32, generator=chance())
     assert float(losses.info_nce(sides, 3 * sides, 0.05)) < 0.01
@@ -101,6 +110,7 @@ def test_ordinal_probabilities_sum_to_one() -> None:
         lambda x: losses.bpr(x[:, 0], x[:, 1:]),
         lambda x: losses.sampled_softmax(x[:, 0], x[:, 1:]),
         lambda x: losses.gbce(x[:, 0], x[:, 1:], 20, 0.75),
+        lambda x: losses.bpr_max(x[:, 0], x[:, 1:], 0.3),
         lambda x: losses.info_nce(x, x.flip(1), 0.5),
         lambda x: losses.multinomial(x, torch.arange(12.0, dtype=x.dtype).view(3, 4)),
         lambda x: losses.normal_divergence(x[:, :2], x[:, 2:]),
@@ -117,6 +127,8 @@ def test_layers_have_the_gradients_of_finite_differences() -> None:
     x = torch.randn(2, 3, 4, generator=chance(1), dtype=torch.float64, requires_grad=True)
     allowed = torch.ones(3, 3, dtype=torch.bool).tril().unsqueeze(0)
     assert torch.autograd.gradcheck(lambda x: block(x, allowed), (x,), atol=1e-6, rtol=1e-4)
+    gated = Gated(4, 2, 0.0, chance()).double()
+    assert torch.autograd.gradcheck(lambda x: gated(x, allowed), (x,), atol=1e-6, rtol=1e-4)
     tower = Tower((4, 5, 2), 0.0, chance()).double()
     assert torch.autograd.gradcheck(tower, (x,), atol=1e-6, rtol=1e-4)
 
@@ -129,6 +141,22 @@ def test_attention_looks_only_where_it_may() -> None:
     later[:, 3:] = 7
     assert torch.allclose(block(x, allowed)[:, :3], block(later, allowed)[:, :3], atol=1e-6)
     assert not torch.allclose(block(x, allowed)[:, 3:], block(later, allowed)[:, 3:], atol=1e-2)
+
+
+def test_shut_gates_leave_a_layer_out_and_open_ones_let_it_through() -> None:
+    layer = Gated(8, 2, 0.0, chance())
+    x = torch.randn(1, 5, 8, generator=chance(1))
+    allowed = torch.ones(1, 5, 5, dtype=torch.bool)
+    with torch.no_grad():
+        for gate in layer.gates:
+            gate.weight.zero_()
+            gate.bias.fill_(-50)
+        assert torch.allclose(layer(x, allowed), x, atol=1e-6)
+        for gate in layer.gates:
+            gate.bias.fill_(50)
+        y = x + layer.attention(layer.first(x), allowed)
+        up, beside = layer.into(layer.second(y)), layer.beside(layer.second(y))
+        assert torch.allclose(layer(x, allowed), y + layer.out(up * torch.sigmoid(up) * beside), atol=1e-5)
 
 
 # Propagation against dense algebra
@@ -335,7 +363,7 @@ def test_an_item_without_events_speaks_by_its_senses_alone() -> None:
     both = ItemVectors(known, {"a": sense}, 4, chance())
     vectors = both()
     assert torch.equal(vectors[1], both.own[1])
-    assert torch.equal(vectors[2], both.maps[0](torch.eye(3))[2])
+    assert torch.allclose(vectors[2], both.maps[0](torch.eye(3))[2] / 4**0.5)
     assert not ItemVectors(known, {"a": sense}, 4, chance(), of="ids")()[2].any()
 
 
@@ -345,6 +373,29 @@ def test_histories_are_padded_on_the_left_with_the_latest_last() -> None:
     assert made.real.tolist() == [[False, True, True], [False] * 3, [True] * 3]
     batches = list(shuffled(made, 1, rng()))
     assert sorted(batch.items.shape for batch in batches) == [(1, 2), (1, 3)]
+
+
+def test_windows_cut_a_long_history_from_its_end_and_leave_nothing_out() -> None:
+    histories = Histories.of([[0, 1, 2, 3, 4, 5, 6], [], [7, 8], [9, 10, 11, 12, 13]])
+    plain = windows(histories, 3)
+    assert [row[told].tolist() for row, told in zip(plain.items, plain.real, strict=True)] == [
+        [0], [1, 2, 3], [4, 5, 6], [], [7, 8], [9, 10], [11, 12, 13],
+    ]  # fmt: skip
+    lapped = windows(histories, 3, shared=1)
+    assert [row[told].tolist() for row, told in zip(lapped.items, lapped.real, strict=True)] == [
+        [0, 1, 2], [2, 3, 4], [4, 5, 6], [], [7, 8], [9, 10, 11], [11, 12, 13],
+    ]  # fmt: skip
+    assert windows(histories, 9).items.tolist() == padded(histories, 9).items.tolist()
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 30])
+def test_each_event_but_a_first_one_is_once_the_next_of_another(length: int) -> None:
+    drawn = rng(3)
+    histories = [drawn.integers(0, 50, size).tolist() for size in (0, 1, 2, 3, 7, 31, 64, 65)]
+    given = windows(Histories.of(histories), length + 1, shared=1)
+    follows = given.real[:, :-1] & given.real[:, 1:]
+    pairs = zip(given.items[:, :-1][follows].tolist(), given.items[:, 1:][follows].tolist(), strict=True)
+    assert sorted(pairs) == sorted(pair for history in histories for pair in pairwise(history))
 
 
 # A history becomes a vector

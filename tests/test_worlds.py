@@ -14,6 +14,7 @@ DRAWN = {
     "checkerboard": worlds.checkerboard,
     "two senses": worlds.two_senses,
     "chain": worlds.chain,
+    "habits": worlds.habits,
     "cold": worlds.cold,
     "rated": worlds.rated,
 }
@@ -72,6 +73,18 @@ def test_on_the_chain_each_item_has_one_successor() -> None:
             successors.setdefault(before, set()).add(after)
     assert all(len(after) == 1 for after in successors.values())
     assert sorted(successors) == list(range(30))
+
+
+def test_habits_in_random_order_are_the_same_people_with_the_same_answers() -> None:
+    ordered, shuffled = worlds.habits(), worlds.habits(ordered=False)
+    assert np.array_equal(ordered.train.matrix().toarray(), shuffled.train.matrix().toarray())
+    assert np.array_equal(ordered.answers.toarray(), shuffled.answers.toarray())
+    called = {}
+    for world in (ordered, shuffled):
+        last = world.train.histories.items[world.train.histories.starts[1:] - 1]
+        called[world is ordered] = len(set(zip(last.tolist(), world.answers.indices.tolist(), strict=True)))
+    assert called[True] == 48  # each last item has one answer
+    assert called[False] > 2 * 48
 
 
 def test_cold_items_have_no_event_and_each_is_the_answer_of_its_taste() -> None:

@@ -36,8 +36,8 @@ class ItemVectors(nn.Module):
     ) -> None:
         super().__init__()
         told = {} if of == "ids" else senses
-        self.share = share
-        self.own = table(len(known), dim, dim**-0.5, chance) if of != "senses" or not told else None
+        self.share, self.scale = share, dim**-0.5
+        self.own = table(len(known), dim, self.scale, chance) if of != "senses" or not told else None
         self.maps = nn.ModuleList([linear(sense.values.shape[1], dim, chance, bias=False) for sense in told.values()])
         for number, sense in enumerate(told.values()):
             self.register_buffer(f"sense{number}", torch.from_numpy(sense.values), persistent=False)
@@ -57,7 +57,7 @@ class ItemVectors(nn.Module):
                 held[:, number : number + 1] * told(dropout(getattr(self, f"sense{number}")[every], self.share, chance))
                 for number, told in enumerate(self.maps)
             ]
-            out = out + torch.stack(said).sum(0) * louder / len(self.maps)
+            out = out + torch.stack(said).sum(0) * louder * (self.scale / len(self.maps))  # as loud as an own vector
         assert isinstance(out, Tensor)
         return out
 

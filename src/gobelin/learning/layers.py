@@ -86,3 +86,26 @@ class Block(nn.Module):
     def forward(self, x: Tensor, allowed: Tensor, chance: torch.Generator | None = None) -> Tensor:
         x = x + dropout(self.attention(self.first(x), allowed, chance), self.share, chance)
         return x + dropout(self.tower(self.second(x), chance), self.share, chance)
+
+
+class Gated(nn.Module):
+    """A Transformer layer each half of which passes a gate: x + sigma(W x) * half(norm(x)), the second half a SwiGLU.
+
+    (LiGR, Borisyuk et al. 2025, arXiv 2502.03417; SwiGLU, Shazeer 2020; gates of what goes in, not of what comes out.)
+    """
+
+    def __init__(self, dim: int, heads: int, share: float, chance: torch.Generator, wider: int = 4) -> None:
+        super().__init__()
+        self.share = share
+        self.attention = Attention(dim, heads, share, chance)
+        self.into, self.beside = (linear(dim, wider * dim, chance, bias=False) for _ in range(2))
+        self.out = linear(wider * dim, dim, chance, bias=False)
+        self.gates = nn.ModuleList([linear(dim, dim, chance) for _ in range(2)])
+        self.first, self.second = nn.LayerNorm(dim), nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor, allowed: Tensor, chance: torch.Generator | None = None) -> Tensor:
+        looked = self.attention(self.first(x), allowed, chance)
+        x = x + torch.sigmoid(self.gates[0](x)) * dropout(looked, self.share, chance)
+        y = self.second(x)
+        turned = self.out(dropout(functional.silu(self.into(y)) * self.beside(y), self.share, chance))
+        return x + torch.sigmoid(self.gates[1](x)) * dropout(turned, self.share, chance)

@@ -51,6 +51,18 @@ def gbce(positive: Tensor, negative: Tensor, n_items: int, calibration: float) -
     return -(taken + others).mean()
 
 
+def bpr_max(positive: Tensor, negative: Tensor, penalty: float = 0.0) -> Tensor:
+    """-ln sum_j w_j sigma(s_i - s_j) + penalty sum_j w_j s_j^2, w the softmax of the negatives' scores: the strongest
+    of them count, a long list of weak ones does not drown them (Hidasi and Karatzoglou, CIKM 2018).
+
+    positive: (n,); negative: (n, k), very low where a draw does not count.
+    """
+    weight = torch.softmax(negative, dim=-1)
+    above = functional.logsigmoid(positive.unsqueeze(-1) - negative)
+    ahead = torch.logsumexp(torch.log_softmax(negative, dim=-1) + above, dim=-1)
+    return (penalty * (weight * negative**2).sum(dim=-1) - ahead).mean()
+
+
 def info_nce(left: Tensor, right: Tensor, temperature: float) -> Tensor:
     """Row i of each side belongs together, all other rows of the batch do not; both directions, by cosine (van den
     Oord et al. 2018; both ways, Radford et al., ICML 2021). left, right: (n, dim)."""

@@ -20,7 +20,7 @@ from gobelin.learning import losses
 from gobelin.learning.items import From
 from gobelin.learning.loop import Plan, learn
 from gobelin.learning.senses import dense
-from gobelin.learning.sequences import Padded, padded, shuffled
+from gobelin.learning.sequences import Padded, cloze, padded, shuffled
 from gobelin.learning.tokens import Tokens
 from gobelin.models import _sequential as sequential
 from gobelin.protocols import Epoch, Journal, State
@@ -154,11 +154,7 @@ def _asked(items: Tensor, real: Tensor, reads: Reads, masked: float, chance: tor
     if not masked:
         context = _context(items, real, reads)
         return real & context.any(-1), context
-    asked = real & (torch.rand(real.shape, generator=chance) < masked)
-    last = torch.arange(real.shape[1]) == real.shape[1] - 1
-    asked |= last & real & ~asked.any(-1, keepdim=True)  # one at least is asked for,
-    first = real & (real.cumsum(-1) == 1)
-    asked &= ~(first & (asked == real).all(-1, keepdim=True))  # and one at least is read
+    asked = cloze(real, masked, chance)
     return asked, (real & ~asked).unsqueeze(1).expand(-1, real.shape[1], -1)
 
 

@@ -1,7 +1,7 @@
 """SASRec: a causal Transformer that reads a history and names what comes next."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.learning.items import From
-from gobelin.learning.layers import Block, dropout
+from gobelin.learning.layers import Block, Gated, dropout
 from gobelin.learning.loop import Plan, best_epoch
 from gobelin.models import _sequential as sequential
 from gobelin.models._fitted import remade, state_of
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State
 from gobelin.values import Queries, Train
+
+Form = Literal["plain", "gated"]
 
 
 @dataclass(kw_only=True)
@@ -26,10 +28,13 @@ class Sasrec:
     Trained by softmax over the taken item and drawn ones (Klenitskiy and Vasilev, RecSys 2023: with it SASRec is ahead
     of BERT4Rec), layers normalised first; loss "gbce" and "bce" are to be had, "softmax" takes the whole catalogue.
 
-    of: what an item is, its own vector ("ids"), its senses ("senses": new items have vectors too) or "both".
-    factors: length of vectors; layers, heads: of the Transformer; length: events read, the last ones; dropout: of
-    inputs and layers; negatives: drawn for each batch; calibration: t of gBCE. Beside the item each place knows how
-    many events ago it was, its kind and the time since the event before.
+    form: of the layers, "gated" has gates and SwiGLU (LiGR) and with the loss that is the default makes eSASRec
+    (Tikhonovich et al., RecSys 2025). of: what an item is, its own vector ("ids"), its senses ("senses": new items have
+    vectors too) or "both". factors: length of vectors; layers, heads: of the Transformer; length: events read, the last
+    ones, a longer history is learned in windows; dropout: of inputs and layers; negatives: drawn for each batch;
+    in_batch: share of them that are items taken in the same batch, the rest uniform, by which the softmax is corrected
+    (mixed negatives, Yang et al., WWW 2020); calibration: t of gBCE. Beside the item each place knows how many events
+    ago it was, its kind and the time since the event before.
 
     The history is all there is of a user; an empty one scores zero everywhere. Items unseen in training have zero
     vectors with "ids". Relations: markov is the same question by counting, and wins on short logs.
@@ -40,10 +45,12 @@ class Sasrec:
     learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003)] = 0.001
     dropout: Annotated[float, Ge(0), Lt(1), Grid(0.1, 0.2, 0.3, 0.5)] = 0.2
     of: Annotated[From, Grid("ids", "both", "senses")] = "both"
+    form: Form = "plain"
     layers: Annotated[int, Ge(1), Grid(1, 2, 3)] = 2
     factors: Annotated[int, Ge(4), Grid(64, 128, 256)] = 128
     loss: sequential.Loss = "sampled_softmax"
     negatives: Annotated[int, Ge(1)] = 512
+    in_batch: Annotated[float, Ge(0), Le(1)] = 0.0
     calibration: Annotated[float, Ge(0), Le(1)] = 0.75
     heads: Annotated[int, Ge(1)] = 2
     length: Annotated[int, Ge(1)] = 100
@@ -53,8 +60,7 @@ class Sasrec:
     patience: Annotated[int, Ge(1)] = 6
     curve: tuple[Epoch, ...] = field(default=(), init=False, repr=False, compare=False)
     best_epoch: int = field(default=0, init=False, repr=False, compare=False)
-    _vectors: Float32[Array, "items factors"] = field(init=False, repr=False, compare=False)
-    _reader: "_Reader" = field(init=False, repr=False, compare=False)
+    _kept: sequential.Kept = field(init=False, repr=False, compare=False)
 
     def fit(
         self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None, journal: Journal | None = None
@@ -63,66 +69,62 @@ class Sasrec:
         items = sequential.items_of(train, self.factors, self.of, self.dropout, rng, chance)
         network = sequential.Network(items, self._new_reader(chance))
         plan = Plan(self.epochs, self.learning_rate, "adamw", self.decay, every=2, patience=self.patience)
-        course = sequential.Course(plan, self.length, self.batch, self.loss, self.negatives, self.calibration)
+        course = sequential.Course(
+            plan, self.length, self.batch, self.loss, self.negatives, self.in_batch, self.calibration
+        )
 
         def judge() -> float:
-            self._keep(network)
+            self._kept = sequential.Kept.of(network, self.length)
             return monitor(self) if monitor else 0.0
 
-        self.curve = sequential.learn_next(network, train, course, rng, judge if monitor else None, journal)
+        self.curve = sequential.learn_in_order(network, train, course, rng, judge if monitor else None, journal)
         self.best_epoch = best_epoch(self.curve)
-        self._keep(network)
+        self._kept = sequential.Kept.of(network, self.length)
         return self
 
-    def _new_reader(self, chance: torch.Generator) -> "_Reader":
-        return _Reader(self.factors, self.length, self.layers, self.heads, self.dropout, chance)
-
-    def _keep(self, network: sequential.Network) -> None:
-        self._vectors = network.items.all()
-        assert isinstance(network.reader, _Reader)
-        self._reader = network.reader
+    def _new_reader(self, chance: torch.Generator) -> "_Causal":
+        return _Causal(self.form, self.factors, self.length, self.layers, self.heads, self.dropout, chance)
 
     def query_vectors(self, queries: Queries) -> Float32[Array, "queries factors"]:
-        return sequential.read_last(self._reader, self._vectors, queries, self.length)
+        return self._kept.query_vectors(queries)
 
     def item_vectors(self) -> Float32[Array, "items factors"]:
-        return self._vectors
+        return self._kept.vectors
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
-        items = self._vectors if candidates is None else self._vectors[candidates]
-        return np.asarray(self.query_vectors(queries) @ items.T)
+        return self._kept.score(queries, candidates)
 
     def state(self) -> State:
-        return state_of(self, vectors=self._vectors, **sequential.state_of_network(self._reader))
+        return state_of(self, **self._kept.state())
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         model = remade(cls, state)
-        model._vectors = np.asarray(state["vectors"])
-        model._reader = model._new_reader(torch.Generator())
-        sequential.restore_network(model._reader, state)
+        model._kept = sequential.Kept.from_state(state, model._new_reader(torch.Generator()), model.length)
         return model
 
 
-class _Reader(nn.Module):
-    """What a causal Transformer read up to each place."""
+class _Causal(nn.Module):
+    """What a Transformer that looks back read up to each place."""
 
-    def __init__(self, dim: int, length: int, layers: int, heads: int, share: float, chance: torch.Generator) -> None:
+    masked = 0.0
+
+    def __init__(
+        self, form: Form, dim: int, length: int, layers: int, heads: int, share: float, chance: torch.Generator
+    ) -> None:
         super().__init__()
         self.share = share
         self.inputs = sequential.Inputs(dim, length, chance)
-        self.blocks = nn.ModuleList([Block(dim, heads, share, chance) for _ in range(layers)])
+        layer = Gated if form == "gated" else Block
+        self.blocks = nn.ModuleList([layer(dim, heads, share, chance) for _ in range(layers)])
         self.last = nn.LayerNorm(dim)
 
-    def forward(
-        self, vectors: Tensor, kinds: Tensor, gaps: Tensor, real: Tensor, chance: torch.Generator | None
-    ) -> Tensor:
-        """(n, length, dim) -> (n, length, dim)."""
-        x = dropout(self.inputs(vectors, kinds, gaps), self.share, chance)
-        length = real.shape[1]
+    def read(self, vectors: Tensor, seen: sequential.Seen, chance: torch.Generator | None) -> Tensor:
+        x = dropout(self.inputs(vectors, seen.kinds, seen.gaps), self.share, chance)
+        length = seen.real.shape[1]
         past = torch.ones(length, length, dtype=torch.bool).tril()
         itself = torch.eye(length, dtype=torch.bool)
-        allowed = past & (real.unsqueeze(1) | itself)  # what is not real may look at itself alone
+        allowed = past & (seen.real.unsqueeze(1) | itself)  # what is not real may look at itself alone
         for block in self.blocks:
             x = block(x, allowed, chance)
         out: Tensor = self.last(x)

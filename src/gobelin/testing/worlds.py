@@ -122,6 +122,41 @@ def chain(items: int = 30, users: int = 60, steps: int = 8, seed: int = 0) -> Wo
     return World(train, _marks(np.arange(users), walks[:, -1], (users, items)))
 
 
+def habits(ordered: bool = True, tastes: int = 4, seed: int = 0) -> World:
+    """Within a taste, each item calls for one other next; everyone takes 7 items of their taste, half as called.
+
+    The answer is what a person's last item calls for, which they have not had. 12 items and 60 people for each taste.
+    ordered: False tells every history in random order, with the same events, times and answers: who had what is all
+    that is left to know, and which of them came last is not in it.
+    """
+    rng = np.random.default_rng(seed)
+    size, steps = 12, 7
+    calls = np.stack([rng.permutation(size) for _ in range(tastes)])  # a ring in each taste: one calls for the next
+    walks, answers = [], []
+    for person in range(60 * tastes):
+        taste = person % tastes
+        ring = calls[taste]
+        at = int(rng.integers(size))
+        had = [at]
+        while len(had) < steps or (at + 1) % size in had:
+            if len(had) == steps:  # what is called for was had: another end
+                had.pop()
+                at = int(rng.choice(np.setdiff1d(np.arange(size), had)))
+            else:
+                called = (at + 1) % size
+                free = np.setdiff1d(np.arange(size), had)
+                at = called if called in free and rng.random() < 0.5 else int(rng.choice(free))
+            had.append(at)
+        walks.append(taste * size + ring[had])
+        answers.append(taste * size + ring[(at + 1) % size])
+    told = np.array(walks) if ordered else rng.permuted(np.array(walks), axis=1)
+    user = np.repeat(np.arange(len(walks)), steps)
+    when = START + np.tile(np.arange(steps) * DAY, len(walks))
+    names = _names("item", tastes * size)
+    train = _train(user, told.ravel(), np.full(user.size, 5), len(walks), names, [], rng, when)
+    return World(train, _marks(np.arange(len(walks)), np.array(answers), (len(walks), tastes * size)))
+
+
 def cold(seed: int = 0) -> World:
     """One item in eight has no event yet and is marked cold; its content says whom it is for.
 
