@@ -120,7 +120,10 @@ def run(
         str | None, typer.Option(help="time, random, leave-last, cold-items, given or none.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the split and of everything that draws.")] = 0,
-    budget: Annotated[float, typer.Option(help="Seconds that the search of each model may take.")] = 300,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds that the search of each model may take; else the recipe's.", show_default=False),
+    ] = None,
     no_baselines: Annotated[bool, typer.Option("--no-baselines", help="Only the recipe's model.")] = False,
     refit: Annotated[bool, typer.Option("--refit", help="Also judge a fit on train + validation.")] = False,
     no_final: Annotated[bool, typer.Option("--no-final", help="Do not fit the model that recommends.")] = False,
@@ -176,7 +179,10 @@ def compare(
         str | None,
         typer.Option(help="Ways to put in what is missing, joined by commas, or all.", show_default=False),
     ] = None,
-    budget: Annotated[float, typer.Option(help="Seconds that the search of each model may take.")] = 300,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds that the search of each model may take; else the recipe's.", show_default=False),
+    ] = None,
     set_: Sets = None,
     workers: Workers = None,
     json: Json = False,
