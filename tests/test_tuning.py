@@ -72,3 +72,18 @@ def test_a_setting_of_several_senses_is_moved_for_all_of_them_first() -> None:
 
     found = tuning.search(judge, {"w": {"text": 1, "image": 1}}, knobs, trials=40, seconds=60)
     assert found.best.settings["w"] == {"text": 3, "image": 3}
+
+
+def test_a_step_that_lost_much_is_not_tried_again_but_one_that_lost_little_is() -> None:
+    """`b` is hopeless at first sight; `c` only just failed, and pays once `a` has moved."""
+    judged: list[dict] = []
+
+    def judge(settings) -> float:
+        judged.append(settings)
+        a, b, c = settings["a"], settings["b"], settings["c"]
+        return 10.0 * a - 1_000.0 * b + c * (a - 5.5)
+
+    knobs = [Knob("c", (0, 1)), Knob("b", (0, 1)), Knob("a", tuple(range(10)))]
+    found = tuning.search(judge, {"a": 5, "b": 0, "c": 0}, knobs, trials=100, seconds=60)
+    assert found.best.settings == {"a": 9, "b": 0, "c": 1}
+    assert sum(settings["b"] for settings in judged) == 1

@@ -15,6 +15,7 @@ from gobelin.contest.bench import Bench
 from gobelin.contest.calibration import Joint
 from gobelin.contest.contenders import Contender, Found
 from gobelin.contest.evidence import Judged, Trial
+from gobelin.cues import Cues
 from gobelin.data.cleaning import clean
 from gobelin.data.dataset import Dataset
 from gobelin.data.health import check
@@ -122,11 +123,15 @@ def contest(
     with meter.step("split"):
         asked_split = recipe.split
         split = make_split(data, asked_split.kind, seed, asked_split.core, asked_split.mask)
+    with meter.step("hear"):
+        cues = Cues.of(data, recipe.hear)
     with meter.step("encode"):
         known = split.rows[split.cold == 0] if len(split.train) else split.rows  # without a log no item is better known
-        woven = encode(data, recipe, train_rows=known, workers=workers, progress=tell)
+        woven = encode(cues.dataset(data), recipe, train_rows=known, workers=workers, progress=tell)
         health["notes"] += unread(woven.reports)
-    bench = Bench(split, split.train_value(_dropped(woven.table, drop, seed).take(split.rows)))
+    table = _dropped(woven.table, drop, seed)
+    split = cues.split(split, data)
+    stage = Bench(split, split.train_value(table.take(split.rows)))
     asked = {
         "dataset": data.name,
         "command": "",
@@ -136,8 +141,8 @@ def contest(
         "metric": recipe.tune.metric,
         "drop": dict(drop or {}),
     }
-    trial = Trial(data, recipe, asked, health, bench, woven.reports)
-    for contender in contenders.line_up(recipe, bench.train.table, baselines=baselines):
+    trial = Trial(data, recipe, asked, health, stage.hearing({}), stage, cues, woven.reports)
+    for contender in contenders.line_up(recipe, stage.train.table, baselines=baselines, hear=cues.loudness()):
         _compete(trial, contender, meter, tell, work)
     if refit and trial.chosen.answers is not None:
         with meter.step("refit"):
@@ -147,15 +152,18 @@ def contest(
 
 def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress, work: Path | None) -> None:
     """Search, fit and ask one contender. A baseline that this log cannot feed (no times, say) is left out and named."""
-    bench, tune = trial.bench, trial.recipe.tune
-    place = None if work is None else kept.place(work, contender, bench, tune)
-    judged = None if place is None else kept.find(place, contender, bench)
+    tune = trial.recipe.tune
+    place = None if work is None else kept.place(work, contender, trial.stage, tune)
+    judged = None if place is None else kept.find(place, contender, trial.stage)
     if judged is not None and contender.role != "chosen":  # the chosen one's model is asked for reasons too
         trial.judged[contender.name] = judged
         return
     before = dict(meter.seconds)
     try:
         found, joint = (judged.found, None) if judged else _searched(trial, contender, meter, tell, work)
+        bench = trial.stage.hearing(found.hear)
+        if contender.role == "chosen":
+            trial.bench = bench
         with meter.step("fit"):
             train = bench.train.only(*contender.senses)
             model = found.fitted or contenders.fit(contender, found.settings, train, work)
@@ -181,7 +189,7 @@ def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress, w
 def _searched(
     trial: Trial, contender: Contender, meter: Meter, tell: Progress, work: Path | None
 ) -> tuple[Found, Joint | None]:
-    bench, tune = trial.bench, trial.recipe.tune
+    bench, tune = trial.stage, trial.recipe.tune
     with meter.step("search"):
         found = contenders.search(contender, bench, tune, lambda i, n: tell(f"search {contender.name}", i, n), work)
         return calibration.calibrated(found, bench, tune)
@@ -197,10 +205,13 @@ def _refitted(trial: Trial) -> evidence.Answers | None:
 
 def _fit_everything(folder: Path, trial: Trial, woven: Encoded, seed: int, work: Path) -> None:
     """The chosen settings on all events and all items of the catalogue; items without events enter by their content."""
-    data, found = trial.dataset, trial.chosen.found
-    everything = data.train(woven.table)
+    found = trial.chosen.found
+    cues = trial.cues.at(found.hear)
+    data = cues.dataset(trial.dataset)
+    everything = data.train(woven.table.take(woven.table.ids.rows(data.items)), len(cues))
     model = contenders.fit(found.contender, found.settings, everything, work)
-    save_model(folder, model, everything, data, replace(found.contender, settings=found.settings), woven, seed=seed)
+    contender = replace(found.contender, settings=found.settings)
+    save_model(folder, model, everything, data, contender, woven, cues, seed=seed)
 
 
 def resolved(

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -75,7 +75,7 @@ class TuneSpec(_Table):
     """
 
     metric: str = "recall+ndcg@20"
-    trials: int = Field(default=40, ge=1)
+    trials: int = Field(default=100, ge=1)
     seconds: float = Field(default=300, gt=0)
     most_items: int = Field(default=4_000, ge=50)
 
@@ -88,6 +88,22 @@ class TuneSpec(_Table):
                 'a metric such as "recall@20", "ndcg@10" or the geometric mean of several, "recall+ndcg@20", is needed'
             )
         return value
+
+
+Loudness = Annotated[float, Field(ge=0)] | Literal["auto"]
+
+
+class HearSpec(_Table):
+    """How loud it is in a history what people say and who they are (`gobelin.cues`), 1 being a purchase; 0: unheard.
+
+    "auto": each model's search says, from unheard on. searches, reviews: their words; a review by how well it speaks,
+    from nothing to this. traits: of the users table. most: cues of a kind, those of the most people.
+    """
+
+    searches: Loudness = "auto"
+    reviews: Loudness = "auto"
+    traits: Loudness = "auto"
+    most: int = Field(default=1_000, ge=0)
 
 
 class ReportSpec(_Table):
@@ -113,6 +129,7 @@ class Recipe(_Table):
     split: SplitSpec = SplitSpec()
     tune: TuneSpec = TuneSpec()
     clean: CleaningRules = CleaningRules()
+    hear: HearSpec = HearSpec()
     transcripts: PartSpec | None = None
     report: ReportSpec = ReportSpec()
 
@@ -257,8 +274,8 @@ def _checked(table: Mapping[str, Any]) -> Recipe:
 
 
 def _keys() -> list[str]:
-    nested = [*SplitSpec.model_fields, *TuneSpec.model_fields, *ReportSpec.model_fields, *CleaningRules.model_fields]
-    return [*Recipe.model_fields, *nested]
+    tables = (SplitSpec, TuneSpec, HearSpec, ReportSpec, CleaningRules)
+    return [*Recipe.model_fields, *(name for table in tables for name in table.model_fields)]
 
 
 def _without_none(value: Any) -> Any:

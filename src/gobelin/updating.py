@@ -37,9 +37,9 @@ def update(
 ) -> Run:
     """The run with its model brought to what the data set holds now; written to `out`, or in place of the old folder.
 
-    Settings, weights, scalers, fitted encoders and standardisers stay as the search and the fit left them, until the
-    next `run`. A model that follows changes (`Changes`) is updated exactly, at the cost of the change; another is
-    fitted again with its settings. People who are no longer in the log are taken out of the split, the
+    Settings, weights, scalers, fitted encoders, standardisers and the list of cues stay as the search and the fit left
+    them, until the next `run`. A model that follows changes (`Changes`) is updated exactly, at the cost of the change;
+    another is fitted again with its settings. People who are no longer in the log are taken out of the split, the
     recommendations and the report's samples too; the report's figures remain those of the run. `report.json` counts
     each update under `updates`.
     """
@@ -50,6 +50,7 @@ def update(
             data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
             recipe = recipes.load(str(old.folder / "recipe.toml"))
             data, _ = clean(data, recipe.clean)
+            data = served.cues.dataset(data)
         with meter.step("encode"):
             woven = encode(
                 data,
@@ -66,7 +67,7 @@ def update(
                     "the senses that the run was made with.",
                     "bring them back, or make a new run with `gobelin run`.",
                 )
-        after = data.train(woven.table.only(*served.contender.senses))
+        after = data.train(woven.table.only(*served.contender.senses), len(served.cues))
         with meter.step("apply"):
             progress("apply", 0, 0)
             model: Any = served.model
@@ -79,7 +80,7 @@ def update(
             report = _without_forgotten(old, folder, set(data.users))
             change = differences(served, after, data)
             report["updates"] = [*report.get("updates", []), {**change, "seconds": meter.as_json()["seconds"]}]
-            save_model(folder / "model", model, after, data, served.contender, woven, seed=served.seed)
+            save_model(folder / "model", model, after, data, served.contender, woven, served.cues, seed=served.seed)
             store.write_json(folder / "report.json", report)
             write_report(report, folder, data.catalogue.root)
     return Run.open(target)

@@ -22,6 +22,9 @@ def recommend(
     attribute: Annotated[
         list[str] | None, typer.Option(help="column=value of what is wished for. May be repeated.")
     ] = None,
+    trait: Annotated[
+        list[str] | None, typer.Option(help="column=value of a visitor, as in the users table. May be repeated.")
+    ] = None,
     users: Annotated[Path | None, typer.Option(help="A file with one user id a line.", show_default=False)] = None,
     all_users: Annotated[bool, typer.Option("--all-users", help="Everyone of the log; needs --out.")] = False,
     k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
@@ -49,9 +52,18 @@ def recommend(
         wish = dict(equals(one, "--attribute") for one in attribute or [])
         past = _history(history)
         rows = opened.recommend(
-            user=user, history=past, text=text, image=image, audio=audio, attributes=wish or None, k=k,
-            candidates=allowed, include_seen=include_seen, at=at,
-        )  # fmt: skip
+            user=user,
+            history=past,
+            text=text,
+            image=image,
+            audio=audio,
+            attributes=wish or None,
+            traits=dict(equals(one, "--trait") for one in trait or []) or None,
+            k=k,
+            candidates=allowed,
+            include_seen=include_seen,
+            at=at,
+        )
         if explain:
             rows["because"] = opened.because(rows["item_id"].tolist(), user=user, history=past, at=at)
     if out is not None:

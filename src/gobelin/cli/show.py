@@ -90,6 +90,7 @@ def story(report: Mapping[str, Any], folder: str) -> None:
     lines = [
         ("read", f"{data['users']:,} people, {data['items']:,} items, {data['events']:,} events"),
         ("check", f"{len(report['health'].get('advice', []))} pieces of advice, in the report"),
+        *([("hear", _heard(report["cues"]))] if report.get("cues") else []),
         ("encode", _encoded(report["encoders"])),
         (
             "split",
@@ -125,6 +126,10 @@ def complain(wrong: GobelinError, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(wrong.as_json(), ensure_ascii=False) + "\n")
         return
     sys.stderr.write(f"{wrong.given}\n  expected: {wrong.expected}\n  next:     {wrong.next_step}\n")
+
+
+def _heard(cues: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {kind}" for kind, n in cues.items() if n) + " that people say or are"
 
 
 def _encoded(encoders: Mapping[str, Any]) -> str:

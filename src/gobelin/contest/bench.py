@@ -1,5 +1,6 @@
 """The bench on which every contender is judged: the same queries, masks, ties and prior, on validation and on test."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -9,7 +10,7 @@ from scipy.sparse import csr_array
 
 from gobelin import ranking
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64
-from gobelin.data.split import COLD_ELSE, COLD_TEST, COLD_VALIDATION, WARM, Split
+from gobelin.data.split import COLD_ELSE, COLD_TEST, COLD_VALIDATION, CUE, WARM, Split
 from gobelin.evaluation.metrics import ndcg
 from gobelin.protocols import Recommender
 from gobelin.values import Queries, Ranked, Train
@@ -63,6 +64,14 @@ class Bench:
         """Where the main table ranks: among the cold items of the part in `cold-items`, among all otherwise."""
         return "cold" if self.split.kind == "cold-items" else "all"
 
+    def hearing(self, loudness: Mapping[str, float]) -> "Bench":
+        """The bench with cues (`gobelin.cues`) as loud as said, by kind of event; without those that are silent."""
+        if not self.train.cues:
+            return self
+        split, rows = self.split.hearing(loudness)
+        table = self.train.table
+        return Bench(split, split.train_value(table if len(rows) == len(table.ids) else table.take(rows)))
+
     def exam(self, part: PartName, among: Among = "all", restrict: Among = "all") -> Exam:
         """The users with a held-out pair, asking with their train history.
 
@@ -106,7 +115,7 @@ class Bench:
 
     def _items(self, part: PartName, among: Among) -> Bool[Array, " items"]:
         if among == "all":  # items that are cold in the other part would only stand in the way
-            return self.split.cold != (COLD_TEST if part == "validation" else COLD_VALIDATION)
+            return ~np.isin(self.split.cold, (COLD_TEST if part == "validation" else COLD_VALIDATION, CUE))
         if among == "warm":
             return self.split.cold == WARM
         return np.isin(self.split.cold, (COLD_VALIDATION if part == "validation" else COLD_TEST, COLD_ELSE))

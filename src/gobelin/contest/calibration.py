@@ -41,6 +41,7 @@ def calibrated(found: Found, bench: Bench, tune: TuneSpec) -> tuple[Found, Joint
     `cold-items`: the scale that gives new items most while known items lose at most WARM_COST of their recall.
     Other splits: the scale that the search's own metric likes best.
     """
+    bench = bench.hearing(found.hear)
     fixed = "cold_scale" in found.contender.settings
     if fixed or "cold_scale" not in found.settings or len(bench.exam("validation", "all", "cold")) < LEAST_USERS:
         return found, None

@@ -3,15 +3,15 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from gobelin import parts
-from gobelin.contest import tuning
-from gobelin.contest.bench import Bench, Exam
+from gobelin.contest import hearing, tuning
+from gobelin.contest.bench import Among, Bench, Exam
 from gobelin.errors import RecipeError, UserError, nearest
 from gobelin.protocols import Combines, Epoch, Journal, Learns, Recommender
 from gobelin.recipe import EACH_SENSE, Recipe, TuneSpec
@@ -23,21 +23,29 @@ MEDIA = ("text", "image", "audio", "video")
 
 @dataclass(frozen=True)
 class Contender:
-    """A model to be searched and judged. senses: what it may read, by the names of the feature table."""
+    """A model to be searched and judged. senses: what it may read, by the names of the feature table.
+
+    hear: how loud it hears cues (`gobelin.cues`), by kind of event, None where its search says; deaf to any other.
+    """
 
     name: str
     role: Role
     part: str
     settings: Mapping[str, Any]
     senses: tuple[str, ...]
+    hear: Mapping[str, float | None] = field(default_factory=dict)
 
+
+DEAF = "without cues"
+"""The ablation that does not hear what people say and who they are."""
 
 LONGEST = 0.5  # share of a search's seconds that one training may take: a search of one is none
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the search of a contender gave: settings in full, the figure on validation, how it went.
+    """What the search of a contender gave: settings in full, the figure on validation, how it went; hear: how loud
+    it hears cues, by kind of event.
 
     Of a model that is trained (`Learns`): `epochs` of the settings is where validation liked it best; curve: how that
     training went; fitted: the model of it, where it was trained on the whole train part.
@@ -51,10 +59,23 @@ class Found:
     seconds: float
     curve: tuple[Epoch, ...] = ()
     fitted: Recommender | None = None
+    hear: Mapping[str, float] = field(default_factory=dict)
 
 
-def line_up(recipe: Recipe, table: FeatureTable, *, baselines: bool) -> list[Contender]:
-    """The chosen model first, then its ablations, then the baselines."""
+def line_up(
+    recipe: Recipe, table: FeatureTable, *, baselines: bool, hear: Mapping[str, float | None] | None = None
+) -> list[Contender]:
+    """The chosen model first, then its ablations, then the baselines; hear: as all but the deaf one may."""
+    every = _line_up(recipe, table, baselines)
+    if not hear:
+        return every
+    chosen = every[0]
+    if baselines and (recipe.ablations is True or (recipe.ablations and DEAF in recipe.ablations)):
+        every.insert(1, replace(chosen, name=f"{recipe.name} ({DEAF})", role="ablation"))
+    return [one if one.name.endswith(f"({DEAF})") else replace(one, hear=hear) for one in every]
+
+
+def _line_up(recipe: Recipe, table: FeatureTable, baselines: bool) -> list[Contender]:
     senses = tuple(table)
     spec = recipe.model
     chosen = Contender(recipe.name, "chosen", spec.part, spec.settings, senses)
@@ -90,6 +111,8 @@ def _ablations(recipe: Recipe, table: FeatureTable) -> dict[str, tuple[str, ...]
     modalities = by_modality(table)
     named: dict[str, tuple[str, ...]] = {}
     for name in recipe.ablations:
+        if name == DEAF:
+            continue
         several = [one.strip() for one in name.split("+")]
         if name in every:
             named[name] = every[name]
@@ -174,7 +197,7 @@ def search(
     contender, spent = _members_searched(contender, bench, tune, progress, work)
     whole = bench
     bench = smaller(bench, tune.most_items)
-    train = bench.train.only(*contender.senses)
+    hall = hearing.Hall(bench, contender.senses)
     cls: Any = parts.find("models", contender.part).load()
     knobs = parts.knobs(cls, contender.senses)
     knobs = [k for k in knobs if k.setting not in contender.settings or k.sense is not None]
@@ -182,24 +205,28 @@ def search(
     knobs = [k for k in knobs if k.sense is None or k.sense not in fixed.get(k.setting, {})]
     start = tuning.starting_point(make(contender, fixed), knobs)
     plain = getattr(cls, "plain", lambda settings, train: settings)
+    start, knobs = {**hearing.start(contender.hear), **start}, [*knobs, *hearing.knobs(contender.hear)]
     cold_knobs = [k for k in knobs if k.stage == "cold"]
     warm_knobs = [k for k in knobs if k.stage == "warm"]
-    last: list[Any] = []
+    last: list[Any] = []  # what was heard, and the model fitted on it
     learned: list[tuple[float, Learns]] = []  # the best so far
     count = spent
 
-    def judge_on(exam: Exam) -> Callable[[Mapping[str, Any]], float]:
+    def judge_on(among: Among) -> Callable[[Mapping[str, Any]], float]:
         def judge(settings: Mapping[str, Any]) -> float:
             nonlocal count
-            model: Any = make(contender, settings)
-            if last and hasattr(model, "reuse"):
-                model.reuse(last[-1])
+            own, hear = hearing.apart(settings)
+            heard = hall.at(hear)
+            exam = heard.exam(among)
+            model: Any = make(contender, own)
+            if last and last[0] is heard and hasattr(model, "reuse"):
+                model.reuse(last[1])
             if isinstance(model, Learns):
-                value = taught(model, settings, exam)
+                value = taught(model, own, heard, exam)
             else:
-                model.fit(train, _rng(train, contender))
-                value = bench.value(model, exam, tune.metric)
-            last[:] = [model]
+                model.fit(heard.train, _rng(heard.train, contender))
+                value = heard.bench.value(model, exam, tune.metric)
+            last[:] = [heard, model]
             count += 1
             if progress:
                 progress(count, tune.trials)
@@ -207,10 +234,11 @@ def search(
 
         return judge
 
-    def taught(model: Learns, settings: Mapping[str, Any], exam: Exam) -> float:
+    def taught(model: Learns, settings: Mapping[str, Any], heard: hearing.Heard, exam: Exam) -> float:
+        train, judge = heard.train, heard.bench
         seconds = min(LONGEST * tune.seconds, max(tune.seconds - (time.monotonic() - begun), 1.0))
         journal = Journal(_place(work, contender, settings, train), seconds=seconds)
-        model.fit(train, _rng(train, contender), lambda one: bench.value(one, exam, tune.metric), journal)
+        model.fit(train, _rng(train, contender), lambda one: judge.value(one, exam, tune.metric), journal)
         value = max((epoch.value for epoch in model.curve if epoch.value is not None), default=0.0)
         if not learned or value > learned[0][0]:
             learned[:] = [(value, model)]
@@ -218,22 +246,23 @@ def search(
 
     cold_split = bench.main == "cold"
     two_stages = cold_split and bool(cold_knobs)
-    exam = bench.exam("validation", "warm" if two_stages else bench.main)
-    if not len(exam):
-        return Found(contender, start, 0.0, 0, "nothing to judge by", time.monotonic() - begun)
+    among: Among = "warm" if two_stages else bench.main
+    if not len(bench.exam("validation", among)):
+        own, hear = hearing.apart(start)
+        return Found(contender, own, 0.0, 0, "nothing to judge by", time.monotonic() - begun, hear=hear)
     share = 4 if two_stages else 1  # known items are not what this split asks for; their settings matter less
     outcome = tuning.search(
-        judge_on(exam),
+        judge_on(among),
         start,
         warm_knobs if (two_stages or not cold_split) else knobs,
         trials=max(1, (tune.trials - spent) // share),
         seconds=max(1.0, tune.seconds - (time.monotonic() - begun)) / share,
-        key=lambda settings: repr(plain(settings, train)),
+        key=lambda settings: repr((plain(hearing.apart(settings)[0], bench.train), hearing.apart(settings)[1])),
     )
     trials = spent + len(outcome.trials)
     if two_stages:
         outcome = tuning.search(
-            judge_on(bench.exam("validation", "cold")),
+            judge_on("cold"),
             outcome.best.settings,
             cold_knobs,
             trials=max(1, tune.trials - trials),  # what the first left over comes here
@@ -241,7 +270,8 @@ def search(
             key=lambda settings: repr(settings),
         )
         trials += len(outcome.trials)
-    found = Found(contender, outcome.best.settings, outcome.best.value, trials, outcome.ended, time.monotonic() - begun)
+    own, hear = hearing.apart(outcome.best.settings)
+    found = Found(contender, own, outcome.best.value, trials, outcome.ended, time.monotonic() - begun, hear=hear)
     if not learned or two_stages:
         return found
     model = learned[0][1]
@@ -281,7 +311,7 @@ def _members_searched(
         )
         one = alone[name := left.pop(0)]
         try:
-            outcome = search(one, bench, share, progress, work)
+            outcome = search(one, bench, share, progress, work)  # deaf: all members hear what the combination hears
         except UserError:
             continue  # this data cannot feed it: the combination leaves it out
         spent += outcome.trials

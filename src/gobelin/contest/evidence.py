@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 
 from gobelin.contest.bench import Bench, Exam
 from gobelin.contest.contenders import Found, fewer_senses
+from gobelin.cues import Cues
+from gobelin.data.catalogue import Catalogue
 from gobelin.data.dataset import Dataset
 from gobelin.data.split import Pairs, Split
 from gobelin.evaluation import metrics, slices, statistics
@@ -47,13 +50,19 @@ class Judged:
 
 @dataclass
 class Trial:
-    """Everything a report is made of; filled by `experiment.run` step by step."""
+    """Everything a report is made of; filled by `experiment.run` step by step.
+
+    bench: as the chosen model hears it; stage: the bench with every cue, from which each contender hears what its
+    search says.
+    """
 
     dataset: Dataset
     recipe: Recipe
     asked: Mapping[str, Any]
     health: Mapping[str, Any]
     bench: Bench
+    stage: Bench
+    cues: Cues
     encoders: Mapping[str, Any]
     judged: dict[str, Judged] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -69,6 +78,11 @@ class Trial:
     @property
     def chosen(self) -> Judged:
         return self.judged[self.recipe.name]
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Of the data set, with a row for each cue behind its items: what `split.rows` points into."""
+        return self.cues.dataset(self.dataset).catalogue
 
 
 def ask(bench: Bench, model: Recommender) -> Answers | None:
@@ -92,12 +106,13 @@ def report(trial: Trial) -> dict[str, Any]:
         "asked": dict(trial.asked),
         "dataset": _dataset(data, split),
         "health": dict(trial.health),
+        **({"cues": trial.cues.counts()} if len(trial.cues) else {}),
         "encoders": dict(trial.encoders),
         "split": {
             "kind": split.kind,
             "seed": split.seed,
             "users": len(np.unique(split.train.users)),
-            "items": len(split.items),
+            "items": trial.bench.train.shown,
             "train": len(split.train_pairs),
             "validation": len(split.validation),
             "test": len(split.test),
@@ -139,6 +154,7 @@ def _model(trial: Trial, judged: Judged) -> dict[str, Any]:
         "part": found.contender.part,
         "senses": list(found.contender.senses),
         "settings": plain_settings(found.settings),
+        **({"hear": dict(found.hear)} if found.hear else {}),
         "trials": found.trials,
         "search_ended": found.ended,
         "validation": {trial.recipe.tune.metric: found.validation},
@@ -169,7 +185,7 @@ def _figures(trial: Trial, answers: Answers) -> dict[str, Any]:
 
 
 def _categories(trial: Trial) -> list[tuple[str, ...]]:
-    every = trial.dataset.catalogue.categories()
+    every = trial.catalogue.categories()
     return [every[row] for row in trial.split.rows.tolist()]
 
 
@@ -193,7 +209,7 @@ def _slices(trial: Trial) -> dict[str, Any]:
         return {}
     exam, train, split = trial.chosen.answers.exam, trial.bench.train, trial.split
     histories = exam.queries.histories.matrix(len(train.items))
-    catalogue = trial.dataset.catalogue
+    catalogue = trial.catalogue
     group = None if catalogue.group is None else [catalogue.group[row] for row in split.rows.tolist()]
     cut = slices.families(
         exam.relevant,
@@ -214,7 +230,7 @@ def people(trial: Trial, model: Recommender, train: Train, answers: Answers) -> 
     wanted = trial.recipe.report.people
     if not wanted:
         return []
-    catalogue, rows = trial.dataset.catalogue, trial.split.rows
+    catalogue, rows = trial.catalogue, trial.split.rows
     histories = answers.exam.queries.histories
     able = np.flatnonzero(histories.lengths > 0)
     some = np.sort(_rng(trial).permutation(able)[:wanted])

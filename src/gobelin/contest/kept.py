@@ -34,6 +34,7 @@ def keep(folder: Path, judged: Judged) -> None:
     found, answers = judged.found, judged.answers
     state: dict[str, object] = {
         "settings": plain_settings(found.settings),
+        "hear": dict(found.hear),
         "validation": found.validation,
         "trials": found.trials,
         "ended": found.ended,
@@ -63,7 +64,9 @@ def find(folder: Path, contender: Contender, bench: Bench) -> Judged | None:
         str(state["ended"]),
         float(state["searched"]),
         tuple(Epoch(**epoch) for epoch in state["curve"]),
+        hear=state["hear"],
     )
+    bench = bench.hearing(found.hear)
     answers = None
     if state["answered"]:
         ranked = Ranked(state["items"], state["scores"])

@@ -50,13 +50,14 @@ class Dataset:
     def items(self) -> Vocabulary:
         return self.catalogue.items
 
-    def train(self, table: FeatureTable) -> Train:
-        """All events and all items: what the model that answers is fitted on. table: of the catalogue."""
+    def train(self, table: FeatureTable, cues: int = 0) -> Train:
+        """All events and all items: what the model that answers is fitted on. table: of the catalogue; cues: how many
+        of its last rows are (`gobelin.cues`)."""
         events = self.events
         unseen = np.ones(len(self.items), dtype=bool)
         unseen[events.items[events.items >= 0]] = False
         now = None if events.times is None or not len(events) else int(events.times.max()) + 1
-        return Train(self.users, self.items, events.histories(len(self.users)), table, unseen, now)
+        return Train(self.users, self.items, events.histories(len(self.users)), table, unseen, now, cues)
 
     @property
     def positive(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,45 @@ class Events:
 
     def keep(self, mask: Bool[Array, " events"]) -> "Events":
         return self.take(np.flatnonzero(mask))
+
+    def among(
+        self,
+        place: Int64[Array, " more"],
+        users: Int32[Array, " more"],
+        items: Int32[Array, " more"],
+        kinds: UInt8[Array, " more"],
+        weights: Float32[Array, " more"],
+    ) -> "Events":
+        """With more events: each behind the one at `place`, at its moment; where that is -1, before all of its user.
+
+        None of them is positive. A user without an event has theirs at the first moment of the log.
+        """
+        if not len(users):
+            return self
+        beside = np.where(place >= 0, place, np.searchsorted(self.users, users))
+        known = self.users[np.minimum(beside, len(self) - 1)] == users
+        beside = np.where(known, beside, 0)
+        order = np.lexsort((np.concatenate([np.arange(len(self)), place]), np.concatenate([self.users, users])))
+
+        def join(column: Any, more: Any) -> Any:
+            return None if column is None else np.concatenate([column, more]).astype(column.dtype)[order]
+
+        nothing = np.full(len(users), np.nan)
+        texts = None if self.texts is None else [*self.texts, *[None] * len(users)]
+        return Events(
+            join(self.users, users),
+            join(self.items, items),
+            join(self.kinds, kinds),
+            join(self.positive, np.zeros(len(users), dtype=bool)),
+            join(self.weights, weights),
+            times=None
+            if self.times is None
+            else join(self.times, np.where(known, self.times[beside], self.times.min())),
+            ratings=join(self.ratings, nothing),
+            quantities=join(self.quantities, nothing),
+            texts=None if texts is None else [texts[one] for one in order.tolist()],
+            part=None if self.part is None else join(self.part, np.where(known, self.part[beside], 0)),
+        )
 
     def histories(self, n_users: int) -> Histories:
         """One history for each of the n users, oldest event first."""

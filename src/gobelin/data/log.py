@@ -17,9 +17,10 @@ from gobelin.data.rule import EVERY, Rule
 from gobelin.data.settings import DatasetSettings
 from gobelin.errors import DatasetError, nearest
 from gobelin.values import Kind, Vocabulary
+from gobelin.values.histories import LOGGED
 
 _KIND_NAMES = {
-    **{kind.name: kind.name for kind in Kind},
+    **{kind.name: kind.name for kind in LOGGED},
     "浏览": "view",
     "点击": "click",
     "搜索": "search",
@@ -163,7 +164,7 @@ def _kinds(table: Table, settings: DatasetSettings, ratings: Float64[Array, " ro
         raise DatasetError(
             f"{table.name} has kinds of event that are not known: {examples(unknown)}."
             f"{nearest(unknown[0].lower(), _KIND_NAMES)}",
-            "one of " + ", ".join(kind.name for kind in Kind) + ".",
+            "one of " + ", ".join(kind.name for kind in LOGGED) + ".",
             f'say in dataset.toml what they are: [events] {unknown[0]!r} = "purchase", or "ignore".',
         )
     ours = [stated[name.lower()] for name in names]
@@ -262,9 +263,9 @@ def _weights(
     settings: DatasetSettings,
 ) -> Float32[Array, " rows"]:
     """1 for a positive event, else the strength of its kind; 0 where a rating failed the rule."""
-    weights = np.array([settings.weight(kind) for kind in Kind], dtype=np.float32)[kinds]
+    weights = np.array([settings.weight(kind) for kind in LOGGED], dtype=np.float32)[kinds]
     if ratings is not None and "rating" in rule.names:
-        stated = np.array([kind.name in settings.event_weights for kind in Kind])[kinds]
+        stated = np.array([kind.name in settings.event_weights for kind in LOGGED])[kinds]
         weights[~np.isnan(ratings) & ~stated] = 0
     weights[positive] = 1
     return np.asarray(weights)
@@ -289,11 +290,12 @@ class _LogColumns:
 
     def matches(self, name: str, values: list[str]) -> Bool[Array, " rows"]:
         if name == "event":
-            unknown = [value for value in values if value not in Kind.__members__]
+            known = [kind.name for kind in LOGGED]
+            unknown = [value for value in values if value not in known]
             if unknown:
                 raise DatasetError(
-                    f"The rule in `positive` names an event {unknown[0]!r}.{nearest(unknown[0], Kind.__members__)}",
-                    "one of " + ", ".join(Kind.__members__) + ".",
+                    f"The rule in `positive` names an event {unknown[0]!r}.{nearest(unknown[0], known)}",
+                    "one of " + ", ".join(known) + ".",
                     "correct `positive` in dataset.toml.",
                 )
             return np.isin(self._kinds, [Kind[value] for value in values])

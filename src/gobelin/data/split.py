@@ -10,9 +10,9 @@ from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64, UInt8
 from gobelin.data.events import Events
-from gobelin.values import FeatureTable, Histories, Train, Vocabulary
+from gobelin.values import FeatureTable, Histories, Kind, Train, Vocabulary
 
-WARM, COLD_VALIDATION, COLD_TEST, COLD_ELSE = 0, 1, 2, 3
+WARM, COLD_VALIDATION, COLD_TEST, COLD_ELSE, CUE = 0, 1, 2, 3, 4
 
 Part = Literal["validation", "test"]
 Mask = Literal["train+validation", "train"]
@@ -69,7 +69,8 @@ class Split:
     rows: the catalogue row of each item. train: what models see; events without an item stay.
     added: what joins train when validation is over (see `refit`). validation, test: the pairs held out.
     cold: 0 warm; 1, 2 cold in validation, in test by design (`cold-items`); 3 no train event that counts as a sign of
-    liking, for another reason. now, later: the moments at which train and validation end, in Unix seconds.
+    liking, for another reason; 4 no item that could be shown, but a cue (`gobelin.cues`): the last ones. now, later:
+    the moments at which train and validation end, in Unix seconds.
     counts: sizes, everything dropped and why. positive: the rule for liking. core: 0 where there is none.
     mask_at_test: see `seen`.
     """
@@ -105,7 +106,9 @@ class Split:
 
     def train_value(self, table: FeatureTable) -> Train:
         """What models are fitted on. `table` describes the split's items (or the catalogue's: `take(rows)` is it)."""
-        return Train(self.users, self.items, self.histories, table, self.cold > 0, self.now)
+        cues = self.cold == CUE
+        cold = np.where(cues, cold_marks(self.train, np.zeros_like(self.cold)), self.cold) > 0
+        return Train(self.users, self.items, self.histories, table, cold, self.now, int(cues.sum()))
 
     def pairs(self, part: Part) -> Pairs:
         return self.validation if part == "validation" else self.test
@@ -130,10 +133,23 @@ class Split:
             cold=self.cold[rows],
         )
 
+    def hearing(self, loudness: Mapping[str, float]) -> tuple["Split", Int32[Array, " kept"]]:
+        """(the split with its cues as loud as said, the rows that it keeps of its items).
+
+        loudness: by the kind of event ("search", "review", "trait"), times what they were; a cue that is not heard at
+        all is left out.
+        """
+        first = int((self.cold != CUE).sum())
+        factor = np.array([loudness.get(kind.name, 0.0) for kind in Kind], dtype=np.float32)
+        train, added = (_louder(events, first, factor) for events in (self.train, self.added))
+        heard = np.unique(np.concatenate([one.items[one.items >= first] for one in (train, added)]))
+        rows = np.concatenate([np.arange(first), heard]).astype(np.int32)
+        return replace(self, train=train, added=added).on_items(rows), rows
+
     def refit(self) -> "Split":
         """The same split with validation's events in train: for a fit on train + validation, judged on test."""
         train = _merged(self.train, self.added)
-        planned = np.where(self.cold == COLD_TEST, COLD_TEST, WARM).astype(np.uint8)
+        planned = np.where(np.isin(self.cold, (COLD_TEST, CUE)), self.cold, WARM).astype(np.uint8)
         return replace(self, train=train, added=Events.none(), cold=cold_marks(train, planned), now=self.later)
 
 
@@ -150,6 +166,13 @@ def cold_marks(train: Events, planned: UInt8[Array, " items"]) -> UInt8[Array, "
     signs = train.items[(train.items >= 0) & (train.weights > 0)]
     warm = np.bincount(signs, minlength=len(planned)) > 0
     return np.where(planned > 0, planned, np.where(warm, WARM, COLD_ELSE)).astype(np.uint8)
+
+
+def _louder(events: Events, first: int, factor: Float32[Array, " kinds"]) -> Events:
+    """Events on items from `first` on with their weights times the factor of their kind, without those of weight 0."""
+    cues = events.items >= first
+    weights = np.where(cues, events.weights * factor[events.kinds], events.weights)
+    return replace(events, weights=weights).keep(~cues | (weights > 0))
 
 
 def _moved(events: Events, place: Int32[Array, " items"]) -> Events:

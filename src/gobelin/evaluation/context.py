@@ -228,7 +228,7 @@ def settings(known: Facts) -> View | None:
                 "name": model.name,
                 "strong": model is known.chosen,
                 "role": role(model, known),
-                "settings": _flat(model.raw.get("settings") or {}),
+                "settings": _flat({**(model.raw.get("settings") or {}), **_heard(model.raw)}),
                 "trials": words.scalar(model.raw.get("trials")),
                 "judged": f"{own:.4f}" if (own := known.judgement(model)) is not None else "–",
                 "seconds": [words.duration(s) if (s := number(seconds.get(step))) is not None else "–"
@@ -239,6 +239,11 @@ def settings(known: Facts) -> View | None:
     if not models and not recipe:
         return None
     return {"models": models, "recipe": recipe, "judged": metric_label(known.judged)}
+
+
+def _heard(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How loud a model heard what people say and are, where it could."""
+    return {"hear": model["hear"]} if model.get("hear") else {}
 
 
 def _dotted(given: Mapping[str, Any], path: str = "") -> Iterable[tuple[str, str]]:

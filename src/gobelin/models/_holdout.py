@@ -35,7 +35,7 @@ def held_out(train: Train, how: Hold, share: float, rng: np.random.Generator) ->
     its users, items and senses, so what is fitted on it can be asked like what is fitted on all.
     """
     log, n_items = train.histories, len(train.items)
-    pairs = train.matrix()
+    pairs = _shown(train)
     user = np.repeat(np.arange(len(log), dtype=np.int64), np.diff(pairs.indptr))
     key = user * n_items + pairs.indices
     count = np.diff(pairs.indptr)
@@ -55,7 +55,7 @@ def held_out(train: Train, how: Hold, share: float, rng: np.random.Generator) ->
 
 def items_held_out(train: Train, share: float, rng: np.random.Generator) -> Held:
     """round(share x n) of the items that have events, at random, made cold: all their events are held out."""
-    known = np.flatnonzero(train.counts() > 0)
+    known = np.flatnonzero(train.counts()[: train.shown] > 0)
     drawn = rng.permutation(known)[: round(share * len(known))]
     cold = train.cold.copy()
     cold[drawn] = True
@@ -66,6 +66,15 @@ def items_held_out(train: Train, share: float, rng: np.random.Generator) -> Held
         _without(replace(train, cold=cold), np.sort(user[away] * len(train.items) + pairs.indices[away])),
         candidates=np.sort(drawn),
     )
+
+
+def _shown(train: Train) -> csr_array:
+    """The pairs of the train part, without those of cues: nobody is asked for these."""
+    pairs = train.matrix()
+    away = pairs.indices >= train.shown
+    pairs.data[away] = 0
+    pairs.eliminate_zeros()
+    return pairs
 
 
 def _without(train: Train, away: Array) -> Held:

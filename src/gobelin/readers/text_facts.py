@@ -12,6 +12,7 @@ from gobelin.media.text import plain, words
 from gobelin.protocols import Content
 from gobelin.readers import _amounts
 from gobelin.readers._lexicon import Entry, lexicon
+from gobelin.readers._sentiment import opinions
 from gobelin.values import Reading, surest
 
 _RULES = "1"  # raised when a rule or a list changes
@@ -173,24 +174,6 @@ def _chinese_words(kind: str, text: str) -> Iterator[tuple[str, int, str]]:
 
 
 def _sentiment(text: str) -> Iterator[_amounts.Found]:
-    """Words of liking and disliking; a denial within the two words before one turns it round."""
-    said = lexicon().sentiment
-    positive, negative, denies = (frozenset(said[name]) for name in ("positive", "negative", "denies"))
-    liked = disliked = 0
-    tokens = re.findall(r"[a-z]+(?:['’][a-z]+)?", text.lower())
-    for place, token in enumerate(tokens):
-        if token in positive or token in negative:
-            denied = any(word.replace("’", "'") in denies for word in tokens[max(place - 2, 0) : place])
-            liked += (token in positive) != denied
-            disliked += (token in negative) != denied
-    rest = text
-    for word in said["negative_chinese"]:
-        disliked += rest.count(word)
-        rest = rest.replace(word, "，")
-    for word in said["positive_chinese"]:
-        for piece in rest.split(word)[:-1]:
-            denied = piece.endswith(said["denies_chinese"])
-            liked, disliked = liked + (not denied), disliked + denied
-        rest = rest.replace(word, "，")
+    liked, disliked = opinions(text)
     if liked != disliked:
         yield "positive" if liked > disliked else "negative", max(liked, disliked) / (liked + disliked + 0.5)

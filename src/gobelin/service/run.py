@@ -60,6 +60,7 @@ class Run:
         image: str | Path | None = None,
         audio: str | Path | None = None,
         attributes: Mapping[str, str] | None = None,
+        traits: Mapping[str, str] | None = None,
         k: int = 10,
         candidates: Sequence[str] | None = None,
         include_seen: bool = False,
@@ -67,15 +68,16 @@ class Run:
     ) -> pd.DataFrame:
         """The best k items, best first, as rank, item_id, title, score.
 
-        user: someone of the log; history: item ids, oldest first, of a visitor; text, image, audio, attributes: a wish,
-        alone or beside a history, which speaks to every sense that reads it or shares a joint space with it.
+        user: someone of the log; history: item ids, oldest first, of a visitor; traits: what a visitor is, by columns
+        of the users table; text, image, audio, attributes: a wish, alone or beside a history, which speaks to every
+        sense that reads it or shares a joint space with it.
         candidates: only these items; include_seen: also what the history already likes; at: the moment of asking
         (Unix seconds). An empty history without a wish gets the popular items.
         """
         wish = searching.wish(self.served, self._joint, text=text, image=image, audio=audio, attributes=attributes)
-        if user is None and history is None and wish is None:
+        if user is None and history is None and wish is None and not traits:
             raise UserError("Nothing was asked.", "a user, a history or a wish.", "e.g. --user ID or --text WORDS.")
-        queries = self._query(user, history, at)
+        queries = self._query(user, history, at, traits)
         queries = Queries(queries.users, queries.histories, queries.now, wish)
         ranked = self._rank(queries, k, self._candidates(candidates), include_seen)
         return self._frame(ranked)
@@ -131,7 +133,10 @@ class Run:
             raise self._compares_nothing()
         scores = s.model.similarities(row)
         mask = csr_array((np.ones(1, dtype=np.float32), ([0], row)), shape=(1, len(s.items)))
-        return self._frame(ranking.rank(scores, min(k, len(s.items)), ties=self._ties, mask=mask))
+        wanted = np.arange(s.shown, dtype=np.int32)
+        return self._frame(
+            ranking.rank(scores[:, : s.shown], min(k, s.shown), ties=self._ties, candidates=wanted, mask=mask)
+        )
 
     def similar_all(self, k: int = 10) -> pd.DataFrame:
         """For every item its k nearest, as `similar`: item_id, rank, similar_item_id, score; by blocks of items."""
@@ -139,10 +144,12 @@ class Run:
         if not isinstance(s.model, ItemSimilarities):
             raise self._compares_nothing()
         frames = []
-        for start in range(0, len(s.items), ITEMS_AT_ONCE):
-            rows = np.arange(start, min(start + ITEMS_AT_ONCE, len(s.items)), dtype=np.int32)
+        wanted = np.arange(s.shown, dtype=np.int32)
+        for start in range(0, s.shown, ITEMS_AT_ONCE):
+            rows = wanted[start : start + ITEMS_AT_ONCE]
             own = csr_array((np.ones(len(rows), np.float32), rows, np.arange(len(rows) + 1)), (len(rows), len(s.items)))
-            ranked = ranking.rank(s.model.similarities(rows), min(k, len(s.items)), ties=self._ties, mask=own)
+            scores = s.model.similarities(rows)[:, : s.shown]
+            ranked = ranking.rank(scores, min(k, s.shown), ties=self._ties, candidates=wanted, mask=own)
             frames.append(self._listed("item_id", [s.items[int(i)] for i in rows], "similar_item_id", ranked))
         return _joined(frames, ["item_id", "rank", "similar_item_id", "score"])
 
@@ -180,7 +187,7 @@ class Run:
         as there. Raises UserError where the model does not take its scores apart.
         """
         query, row = self._query(user, history, at), self.served.items.row(item)
-        hidden = np.zeros(len(self.served.items), dtype=bool)
+        hidden = np.arange(len(self.served.items)) >= self.served.shown
         if not include_seen:
             hidden[_seen(query.histories, len(hidden)).indices] = True
         return explain(self.served, query, row, mask=hidden, ties=self._ties, prior=self._prior)
@@ -226,13 +233,23 @@ class Run:
         """What interests are told by: the same for everyone who asks."""
         return Traits.of(self.served)
 
-    def _query(self, user: str | None, history: Sequence[str] | None, at: int | None) -> Queries:
+    def _query(
+        self,
+        user: str | None,
+        history: Sequence[str] | None,
+        at: int | None,
+        traits: Mapping[str, str] | None = None,
+    ) -> Queries:
         s = self.served
         if user is not None and history is not None:
             raise UserError("Both a user and a history were given.", "one of the two.", "leave one out.")
+        if user is not None and traits:
+            raise UserError("Both a user and traits were given.", "one of the two.", "a user's traits are known.")
         if user is not None:
             return self._of_users(np.array([s.users.row(user, "user")], dtype=np.int32), at)
-        return Queries.of([[s.items.row(item) for item in history or ()]], self._now(at))
+        owned = s.cues.of_visitor(traits or {})
+        query = Queries.of([[s.items.row(item) for item in (*owned, *(history or ()))]], self._now(at))
+        return Queries(query.users, s.cues.told(query.histories, len(owned)), query.now)
 
     def _of_users(self, rows: Int32[Array, " rows"], at: int | None) -> Queries:
         s = self.served
@@ -250,7 +267,7 @@ class Run:
         s = self.served
         if k < 1:
             raise UserError(f"k is {k}.", "1 or more.", "ask for at least one item.")
-        n = len(s.items) if candidates is None else len(candidates)
+        n = s.shown if candidates is None else len(candidates)
         mask = None if include_seen else _seen(queries.histories, len(s.items))
         model: Any = s.model if queries.wish is None else wishes.Wishing(s.model, s.table, self._joint)
         return ranking.top(
@@ -259,7 +276,7 @@ class Run:
 
     def _candidates(self, items: Sequence[str] | None) -> Int32[Array, " candidates"] | None:
         if items is None:
-            return None
+            return None if not len(self.served.cues) else np.arange(self.served.shown, dtype=np.int32)
         rows = np.unique([self.served.items.row(item) for item in items]).astype(np.int32)
         if not len(rows):
             raise UserError("No candidate was given.", "at least one item id.", "leave --candidates out for all items.")

@@ -63,6 +63,7 @@ def search(
     hidden = np.ones(len(served.items), dtype=bool)
     for _, present in found.by_sense.values():
         hidden &= ~present
+    hidden[served.shown :] = True
     absent = np.flatnonzero(hidden)
     mask = csr_array((np.ones(len(absent), np.float32), ([0] * len(absent), absent)), shape=(1, len(hidden)))
     k = min(k, len(hidden) - len(absent))

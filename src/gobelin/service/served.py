@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from gobelin import parts, store
 from gobelin.contest.contenders import Contender
+from gobelin.cues import Cues
 from gobelin.data.dataset import Dataset
 from gobelin.encoding import Encoded
 from gobelin.errors import UserError
@@ -47,6 +48,7 @@ class Served:
     now: int | None
     seed: int
     standardisers: Mapping[str, Standardiser] = field(default_factory=dict)
+    cues: Cues = field(default_factory=Cues)
     root: Path | None = None  # the data set's folder when the model was made: where media paths start
 
     @cached_property
@@ -54,13 +56,26 @@ class Served:
         """What the model was fitted on."""
         met = np.zeros(len(self.items), dtype=bool)
         met[self.histories.items[self.histories.items >= 0]] = True
-        return Train(self.users, self.items, self.histories, self.table, ~met, self.now)
+        return Train(self.users, self.items, self.histories, self.table, ~met, self.now, len(self.cues))
+
+    @property
+    def shown(self) -> int:
+        """How many items can be shown: the first so many; the rest are cues."""
+        return len(self.items) - len(self.cues)
 
 
 def save_model(
-    folder: Path, model: Recommender, train: Train, data: Dataset, contender: Contender, woven: Encoded, *, seed: int
+    folder: Path,
+    model: Recommender,
+    train: Train,
+    data: Dataset,
+    contender: Contender,
+    woven: Encoded,
+    cues: Cues,
+    *,
+    seed: int,
 ) -> None:
-    """contender: with the settings in full, as the search left them."""
+    """data: with its cues; contender: with the settings in full, as the search left them."""
     folder.mkdir(parents=True)
     store.save_state(folder / "state", model.state())
     catalogue = data.catalogue
@@ -104,6 +119,7 @@ def save_model(
         "encoders": encoders,
         "now": train.now,
         "seed": seed,
+        "cues": cues.state(),
         "root": None if catalogue.root is None else str(catalogue.root.absolute()),
     }
     store.write_json(folder / "about.json", about)
@@ -156,6 +172,7 @@ def load_model(run: Path) -> Served:
         now=about["now"],
         seed=about["seed"],
         standardisers=standardisers,
+        cues=Cues.from_state(about["cues"]) if "cues" in about else Cues(),
         root=Path(about["root"]) if about.get("root") else None,
     )
 

@@ -14,7 +14,7 @@ DAY = 86_400  # seconds
 
 
 class Kind(IntEnum):
-    """Kinds of event, in the spelling of the dataset contract."""
+    """Kinds of event, in the spelling of the dataset contract; a trait is none of a log (see `gobelin.cues`)."""
 
     view = 0
     click = 1
@@ -23,6 +23,11 @@ class Kind(IntEnum):
     purchase = 4
     rating = 5
     review = 6
+    trait = 7
+
+
+LOGGED = tuple(kind for kind in Kind if kind != Kind.trait)
+"""Kinds that a log may hold."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class Train:
     """Histories of the train part (one for each user), the items that scores have as columns, what the senses say.
 
     cold: items whose events were held out or never happened: a model that can, scores them from content alone.
+    cues: how many of the last items are none that could be shown, but what people say and are (`gobelin.cues`).
     now: the moment (Unix seconds) at which the train part ends; None without times.
     """
 
@@ -27,6 +28,7 @@ class Train:
     table: FeatureTable
     cold: Bool[Array, " items"]
     now: int | None = None
+    cues: int = 0
 
     def __post_init__(self) -> None:
         if len(self.histories) != len(self.users):
@@ -37,6 +39,11 @@ class Train:
             raise ValueError(f"{len(self.cold)} marks for {len(self.items)} items")
         if len(self.histories.items) and self.histories.items.max() >= len(self.items):
             raise ValueError("an event names an item past the end of the vocabulary")
+
+    @property
+    def shown(self) -> int:
+        """How many items can be shown: the first so many."""
+        return len(self.items) - self.cues
 
     def matrix(self, weighing: Weighing | None = None) -> csr_array:
         """(users, items) float32."""
@@ -53,7 +60,7 @@ class Train:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of everything it holds: equal fingerprints, equal fits."""
-        told = hashlib.sha256(repr((tuple(self.users), tuple(self.items), self.now)).encode())
+        told = hashlib.sha256(repr((tuple(self.users), tuple(self.items), self.now, self.cues)).encode())
         columns = [
             getattr(self.histories, name) for name in ("starts", "items", "kinds", "weights", "ratings", "times")
         ]
