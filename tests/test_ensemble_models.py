@@ -10,6 +10,7 @@ import pytest
 
 import gobelin as gb
 from gobelin import parts
+from gobelin.cli import show
 from gobelin.contest import contenders
 from gobelin.contest.bench import Bench
 from gobelin.contest.contenders import Contender
@@ -301,6 +302,23 @@ def small_bench() -> Bench:
     )
     split = make_split(Dataset.from_frames(items, log), "random", 0, 2)
     return Bench(split, split.train_value(FeatureTable(split.items, {})))
+
+
+def test_a_member_that_the_data_cannot_feed_is_named_in_report_page_and_terminal(
+    small_shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shop whose only sense is none: content neighbours have nothing to compare."""
+    recipe = {
+        "tune.trials": 3, "report.people": 0, "report.resamples": 100, "ablations": False, "encoders": {},
+        "hear": {"searches": 0, "reviews": 0, "traits": 0}, "baselines": {},
+        "model": {"part": "blend", "members": {"EASE": {"part": "ease"}, "content": {"part": "content_neighbours"}}},
+    }  # fmt: skip
+    run = gb.run(small_shop, tmp_path / "run", settings=recipe, split="random", baselines=False, final=False)
+    left_out = run.report["left_out"]
+    assert list(left_out) == [f"{run.report['chosen']}: content"] and "no sense" in left_out[next(iter(left_out))]
+    assert "content: content_neighbours has nothing" in (run.folder / "report.html").read_text()
+    show.story(run.report, str(run.folder))
+    assert "content: content_neighbours has nothing" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("part", ["blend", "second_stage"])

@@ -38,6 +38,7 @@ EXTRAS = {
     "text": ("tokenizers",),
     "language": ("textblob",),
     "rank": ("lightgbm",),
+    "tune": ("optuna",),
 }
 """The packages by which an extra is known to be installed."""
 

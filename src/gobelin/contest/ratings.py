@@ -9,13 +9,15 @@ import numpy as np
 
 from gobelin import parts
 from gobelin.arrays import Array, Float32
-from gobelin.contest import tuning
+from gobelin.contest import methods, tuning
+from gobelin.contest.methods import Tried
+from gobelin.contest.optuna_search import Tell
 from gobelin.data.dataset import Dataset
 from gobelin.data.split import Pairs, Split
 from gobelin.data.splits import split_ratings
 from gobelin.errors import MissingExtra, UserError
 from gobelin.evaluation.metrics import rating_errors
-from gobelin.protocols import Rates
+from gobelin.protocols import Rates, Recommender
 from gobelin.recipe import Recipe, TuneSpec
 from gobelin.values import FeatureTable, Histories, Train
 
@@ -25,13 +27,14 @@ DAMPING = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 @dataclass(frozen=True)
 class _Found:
-    """What predicts, and how it was found; trials: fits of the search."""
+    """What predicts, and how it was found; trials: fits of the search; tried: what each of them turned, and gave."""
 
     predict: Predict
     settings: Mapping[str, Any] = field(default_factory=dict)
     trials: int = 0
     ended: str = "settled"
     seconds: float = 0.0
+    tried: tuple[Tried, ...] = ()
 
 
 def judge(data: Dataset, seed: int, recipe: Recipe) -> Mapping[str, Any] | None:
@@ -73,6 +76,7 @@ def judge(data: Dataset, seed: int, recipe: Recipe) -> Mapping[str, Any] | None:
         "models": models,
         "chosen": min(models, key=lambda name: models[name]["validation"]["rmse"]),
         "left_out": left_out,
+        "tried": {name: [trial.as_json() for trial in one.tried] for name, one in found.items() if one.tried},
         "train": split.counts["train"],
         "validation": len(split.validation),
         "test": len(test),
@@ -113,20 +117,28 @@ def _searched(name: str, split: Split, seed: int, tune: TuneSpec) -> _Found:
     cls: Any = parts.find("models", name).load()
     knobs = parts.knobs(cls, ())
 
-    def fitted(settings: Mapping[str, Any]) -> Predict:
+    def fitted(settings: Mapping[str, Any], tell: Tell = lambda value: None) -> Predict:
+        def monitor(one: Recommender) -> float:
+            value = -_rmse(_of(one), split.validation)
+            tell(value)
+            return value
+
         model = parts.make(cls, settings, where=f"models.{name}")
-        model.fit(train, np.random.default_rng([seed, 0x3F]), monitor=lambda m: -_rmse(_of(m), split.validation))
+        model.fit(train, np.random.default_rng([seed, 0x3F]), monitor=monitor)
         return _of(model)
 
-    outcome = tuning.search(
-        lambda settings: -_rmse(fitted(settings), split.validation),
+    outcome = methods.search(
+        tune.method,
+        lambda settings, tell: -_rmse(fitted(settings, tell), split.validation),
         tuning.starting_point(cls(), knobs),
         knobs,
         trials=tune.trials,
         seconds=tune.seconds,
+        seed=seed,
     )
     best = outcome.best.settings
-    return _Found(fitted(best), best, len(outcome.trials), outcome.ended, time.monotonic() - begun)
+    tried = tuple(methods.tried("", outcome, knobs))
+    return _Found(fitted(best), best, len(outcome.trials), outcome.ended, time.monotonic() - begun, tried)
 
 
 def _of(model: Any) -> Predict:

@@ -67,6 +67,7 @@ def models(known: Facts) -> View | None:
     ]
     return {
         "plot": figure(lambda width: plots.dots(title, rows, known.unit, label, width), title) if rows else None,
+        "left_out": [(str(name), str(why)) for name, why in (known.report.get("left_out") or {}).items()],
         "tables": [table for table in tables if table],
         "more": [table for table in more if table],
     }
