@@ -12,7 +12,7 @@ import pytest
 from gobelin.cli.app import app
 
 QUICK = ["--set", "tune.trials=2", "--set", "encoders.text.part=words", "--set", "encoders.image.part=words",
-         "--set", "report.resamples=100", "--recipe", "quick"]  # fmt: skip
+         "--set", "report.resamples=100", "--recipe", "fast"]  # fmt: skip
 
 
 def gobelin(*words: str, cache: Path) -> subprocess.CompletedProcess[str]:

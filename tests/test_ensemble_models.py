@@ -10,6 +10,7 @@ import pytest
 
 import gobelin as gb
 from gobelin import parts
+from gobelin.cli import show
 from gobelin.contest import contenders
 from gobelin.contest.bench import Bench
 from gobelin.contest.contenders import Contender
@@ -47,6 +48,7 @@ def specs(**members: Any) -> dict[str, dict[str, Any]]:
 OTHER = {
     "blend": [
         {"weighing": "equal", "scale": "range", "members": PLAIN},
+        {"weighing": "learned", "members": PLAIN},
         {"told": {"EASE": 2.0}, "scale": "none", "members": PLAIN},
         {"edges": (3.0, 6.0), "hold": "last", "cold_scale": 2.0, "members": PLAIN},
     ],
@@ -150,10 +152,11 @@ def test_a_member_that_remembers_its_log_is_worth_all_in_sample_and_little_here(
     honest = weights(held.train)
     assert honest[1] < 0.1 * in_sample[1]
     world = worlds.checkerboard(40)
-    blend = Blend(members=leaking).fit(world.train, rng())
-    assert blend._weights[0, 1] < 0.1 * in_sample[1]
     alone = parts.bind("models", "ease", {"regularisation": 1.0}).fit(world.train, rng())
-    assert worlds.found(blend, world, 1) >= worlds.found(alone, world, 1) - 0.05
+    for weighing in ("learned", "selected"):
+        blend = Blend(members=leaking, weighing=weighing).fit(world.train, rng())
+        assert blend._weights[0, 1] < 0.1 * in_sample[1]
+        assert worlds.found(blend, world, 1) >= worlds.found(alone, world, 1) - 0.05
 
 
 def test_the_second_stage_does_not_profit_from_the_leak_either(leaking: dict[str, Any]) -> None:
@@ -192,6 +195,45 @@ def test_a_blend_explains_itself_exactly_where_all_members_do_and_says_so_where_
     assert not isinstance(Blend(members=specs(ease={}, user_neighbours={})), Explains)
 
 
+class Noise:
+    """Says of every item to everyone what chance says."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def fit(self, train, rng, monitor=None):
+        self.shape = len(train.items)
+        return self
+
+    def score(self, queries, candidates=None):
+        out = np.random.default_rng(self.seed).normal(size=(len(queries), self.shape)).astype(np.float32)
+        return out if candidates is None else out[:, candidates]
+
+    def state(self):
+        return {}
+
+    @classmethod
+    def from_state(cls, state):
+        return cls(0)
+
+
+def test_a_blend_is_its_good_member_among_planted_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    bind = parts.bind
+
+    def bound(kind, name, settings):
+        return Noise(int(name[5:])) if name.startswith("noise") else bind(kind, name, settings)
+
+    monkeypatch.setattr(_members.parts, "bind", bound)
+    world = worlds.checkerboard(40)
+    good = {"part": "ease", "regularisation": 1.0}
+    members = {f"noise{n}": {"part": f"noise{n}"} for n in range(1, 5)} | {"EASE": good}
+    blend = Blend(members=members).fit(world.train, rng())
+    names = list(blend._members.names)
+    assert blend._weights[0, names.index("EASE")] > 0.85
+    alone = parts.bind("models", "ease", {"regularisation": 1.0}).fit(world.train, rng())
+    assert worlds.found(blend, world, 1) >= worlds.found(alone, world, 1) - 0.02
+
+
 def test_content_speaks_for_cold_items_and_behaviour_for_warm_ones() -> None:
     """ALS knows nothing of cold items; with weights of their own the content neighbours place them."""
     world = worlds.cold(0)
@@ -210,7 +252,7 @@ def test_segments_of_short_and_long_histories_have_weights_of_their_own() -> Non
     half = np.arange(len(train.users)) % 2 == 0  # these keep 3 items, the others 2; one of each is held out
     log = train.histories.keep(np.repeat(half, 3) | (np.arange(len(train.histories.items)) % 3 != 0))
     members = specs(ease={}, content_neighbours={})
-    blend = Blend(members=members, edges=(2.0,)).fit(replace(train, histories=log), rng())
+    blend = Blend(members=members, weighing="learned", edges=(2.0,)).fit(replace(train, histories=log), rng())
     assert blend._weights.shape == (4, 2) and not np.array_equal(blend._weights[0], blend._weights[1])
     one, two = Queries.of([[3]]), Queries.of([[3, 4]])
     assert blend._segments(one)[0, 0] == 0 and blend._segments(two)[0, 0] == 1
@@ -301,6 +343,23 @@ def small_bench() -> Bench:
     )
     split = make_split(Dataset.from_frames(items, log), "random", 0, 2)
     return Bench(split, split.train_value(FeatureTable(split.items, {})))
+
+
+def test_a_member_that_the_data_cannot_feed_is_named_in_report_page_and_terminal(
+    small_shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shop whose only sense is none: content neighbours have nothing to compare."""
+    recipe = {
+        "tune.trials": 3, "report.people": 0, "report.resamples": 100, "ablations": False, "encoders": {},
+        "hear": {"searches": 0, "reviews": 0, "traits": 0}, "baselines": {},
+        "model": {"part": "blend", "members": {"EASE": {"part": "ease"}, "content": {"part": "content_neighbours"}}},
+    }  # fmt: skip
+    run = gb.run(small_shop, tmp_path / "run", settings=recipe, split="random", baselines=False, final=False)
+    left_out = run.report["left_out"]
+    assert list(left_out) == [f"{run.report['chosen']}: content"] and "no sense" in left_out[next(iter(left_out))]
+    assert "content: content_neighbours has nothing" in (run.folder / "report.html").read_text()
+    show.story(run.report, str(run.folder))
+    assert "content: content_neighbours has nothing" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("part", ["blend", "second_stage"])

@@ -503,7 +503,7 @@ def test_an_imported_folder_can_be_run(tmp_path, imported) -> None:
         "split.mask": "train",
         "baselines": {},
     }
-    run = gobelin.run(done.folder, tmp_path / "run", recipe="quick", settings=settings, split="given")
+    run = gobelin.run(done.folder, tmp_path / "run", recipe="fast", settings=settings, split="given")
     assert run.report["split"]["mask"] == "train"
     assert run.report["dataset"]["items"] == ITEMS
     assert {"image_feat", "text_feat", "text"} <= set(run.report["encoders"])

@@ -228,6 +228,11 @@ def test_weights_of_senses_scale_their_part_and_zero_leaves_a_sense_out() -> Non
     assert alike() == pytest.approx(text + image, abs=1e-5)
 
 
+def test_content_neighbours_without_any_weight_know_nothing() -> None:
+    model = ContentNeighbours(weights=dict.fromkeys(corners().table, 0.0)).fit(corners(), rng())
+    assert not model.score(Queries.of([[0], [2]])).any() and not model.similarities(np.array([1], np.int32)).any()
+
+
 def test_a_wish_alone_finds_what_it_describes_and_beside_a_history_weighs_as_much() -> None:
     model = ContentNeighbours(k=5).fit(corners(), rng())
     wish = Wish({"text.a": np.array([7, 1], dtype=np.float32)})

@@ -62,8 +62,8 @@ def test_mistakes_are_told_with_the_next_step(override, told) -> None:
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match="Did you mean 'quick'"):
-        recipe.load("quik")
+    with pytest.raises(UnknownName, match="Did you mean 'fast'"):
+        recipe.load("fats")
     with pytest.raises(RecipeError, match="no recipe file"):
         recipe.load("nowhere.toml")
 

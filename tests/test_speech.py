@@ -117,12 +117,12 @@ def test_what_is_said_joins_the_text_and_the_rest_is_counted(tmp_path: Path) -> 
 
 
 def test_the_recipe_names_the_reader_and_refuses_what_it_does_not_know() -> None:
-    asked = recipe.load("quick", ["transcripts.part=speech", "transcripts.language=en"])
+    asked = recipe.load("fast", ["transcripts.part=speech", "transcripts.language=en"])
     assert asked.transcripts is not None and asked.transcripts.settings == {"language": "en"}
-    assert recipe.load("quick").transcripts is None
+    assert recipe.load("fast").transcripts is None
     for wrong in (["transcripts.part=speach"], ["transcripts.part=speech", "transcripts.tongue=en"]):
         with pytest.raises(Exception, match=r"speech|tongue"):
-            recipe.load("quick", wrong)
+            recipe.load("fast", wrong)
 
 
 def test_without_the_weights_a_recipe_that_asks_is_an_error_and_an_optional_one_says_so(

@@ -107,7 +107,7 @@ def run(small_shop: Path, tmp_path_factory: pytest.TempPathFactory, own_cache: N
     items.loc[:9, ["brand", "fabric"]] = None
     items.to_csv(folder / "shop" / "items.csv", index=False)
     settings = ["tune.trials=2", "report.resamples=100", "encoders.text.part=words", "encoders.image.part=descriptors"]
-    run_experiment(folder / "shop", folder / "run", recipe="quick", settings=settings, split="random", baselines=False)
+    run_experiment(folder / "shop", folder / "run", recipe="fast", settings=settings, split="random", baselines=False)
     return Run.open(folder / "run")
 
 

@@ -53,7 +53,7 @@ def test_the_same_model_is_judged_once() -> None:
 @pytest.mark.parametrize(("value", "place"), [(3, 3), (3.4, 3), (100, 9)])
 def test_a_start_off_the_grid_steps_from_its_nearest_value(value, place) -> None:
     knob = Knob("a", GRID)
-    assert tuning._position({"a": value}, knob) == place
+    assert tuning.position({"a": value}, knob) == place
 
 
 def test_strides_grow_while_they_pay_and_a_far_best_is_found_in_few_fits() -> None:

@@ -92,7 +92,9 @@ def run(
             (folder / "recipe.toml").write_text(asked_recipe.as_toml(), encoding="utf-8")
             report |= meter.as_json()
             store.write_json(folder / "report.json", report)
-            write_report(report, folder, trial.dataset.catalogue.root)
+            searches = evidence.searches(trial)
+            store.write_json(folder / "search.json", searches)
+            write_report({**report, "search": searches}, folder, trial.dataset.catalogue.root)
     return Run.open(target)
 
 
@@ -157,6 +159,7 @@ def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress, w
     judged = None if place is None else kept.find(place, contender, trial.stage)
     if judged is not None and contender.role != "chosen":  # the chosen one's model is asked for reasons too
         trial.judged[contender.name] = judged
+        trial.left_out |= contenders.members_left_out(judged.found)
         return
     before = dict(meter.seconds)
     try:
@@ -179,6 +182,7 @@ def _compete(trial: Trial, contender: Contender, meter: Meter, tell: Progress, w
     if contender.role == "chosen" and answers is not None:
         with meter.step("explain"):
             trial.people = evidence.people(trial, model, train, answers)
+    trial.left_out |= contenders.members_left_out(found)
     seconds = {step: meter.seconds.get(step, 0.0) - before.get(step, 0.0) for step in ("search", "fit", "rank")}
     judged = judged or Judged(replace(found, fitted=None), seconds, answers)
     trial.judged[contender.name] = judged

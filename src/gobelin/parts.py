@@ -38,6 +38,7 @@ EXTRAS = {
     "text": ("tokenizers",),
     "language": ("textblob",),
     "rank": ("lightgbm",),
+    "tune": ("optuna",),
 }
 """The packages by which an extra is known to be installed."""
 
@@ -85,6 +86,7 @@ class Part:
     settings: Mapping[str, str]  # name -> "type = default" as written
     needs: tuple[str, ...] = ()  # the extras without which it cannot be made
     weights: str | None = None  # the part of kind `weights` without which it can do nothing
+    methods: frozenset[str] = frozenset()  # the public ones: what it can do beside its kind, known without importing it
 
     def load(self) -> type:
         """The class itself. Raises MissingExtra where its file imports a package of an extra that is not installed."""
@@ -227,9 +229,13 @@ def _read(kind: str, module: str, file: Path) -> Part | None:
             doc = ast.get_docstring(node) or ""
             return Part(
                 kind, file.stem, doc.split("\n")[0], module, node.name, dict(_settings(node)),
-                _constants(node, "needs"), next(iter(_constants(node, "weights")), None),
+                _constants(node, "needs"), next(iter(_constants(node, "weights")), None), _methods(node),
             )  # fmt: skip
     return None
+
+
+def _methods(node: ast.ClassDef) -> frozenset[str]:
+    return frozenset(one.name for one in node.body if isinstance(one, ast.FunctionDef) and not one.name.startswith("_"))
 
 
 def _constants(node: ast.ClassDef, name: str) -> tuple[str, ...]:

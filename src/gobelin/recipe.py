@@ -66,14 +66,21 @@ class SplitSpec(_Table):
     mask: Mask = "train+validation"
 
 
+Method = Literal["walk", "optuna"]
+
+
 class TuneSpec(_Table):
     """How every model is searched: the same number of fits and the same seconds for each.
+
+    method: "walk", from the defaults along one knob after the other, or "optuna" (the extra `tune`), which draws by
+    what it has seen and cuts hopeless trainings short.
 
     In `cold-items`, a model with settings that concern new items alone spends a quarter of them on known items.
 
     metric: what validation judges by. most_items: a larger catalogue is searched on its most frequent items.
     """
 
+    method: Method = "walk"
     metric: str = "recall+ndcg@20"
     trials: int = Field(default=100, ge=1)
     seconds: float = Field(default=300, gt=0)
@@ -143,6 +150,8 @@ class Recipe(_Table):
     @model_validator(mode="after")
     def _parts_can_be_made(self) -> Self:
         """A misspelt setting is told now, not after the encoding, and a baseline's is no reason to leave it out."""
+        if self.tune.method == "optuna":
+            parts.need("tune", "A search by Optuna")
         named = {("encoders", f"encoders.{sense}"): spec for sense, spec in self.encoders.items()}
         named |= {("models", "model"): self.model}
         named |= {("models", f"baselines.{name}"): spec for name, spec in self.baselines.items()}

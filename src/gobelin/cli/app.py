@@ -120,7 +120,10 @@ def run(
         str | None, typer.Option(help="time, random, leave-last, cold-items, given or none.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the split and of everything that draws.")] = 0,
-    budget: Annotated[float, typer.Option(help="Seconds that the search of each model may take.")] = 300,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds that the search of each model may take; else the recipe's.", show_default=False),
+    ] = None,
     no_baselines: Annotated[bool, typer.Option("--no-baselines", help="Only the recipe's model.")] = False,
     refit: Annotated[bool, typer.Option("--refit", help="Also judge a fit on train + validation.")] = False,
     no_final: Annotated[bool, typer.Option("--no-final", help="Do not fit the model that recommends.")] = False,
@@ -179,7 +182,10 @@ def compare(
     search_once: Annotated[
         bool, typer.Option("--search-once", help="Search settings on seed 0 and keep them for the others.")
     ] = False,
-    budget: Annotated[float, typer.Option(help="Seconds that the search of each model may take.")] = 300,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds that the search of each model may take; else the recipe's.", show_default=False),
+    ] = None,
     set_: Sets = None,
     workers: Workers = None,
     json: Json = False,

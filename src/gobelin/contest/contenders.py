@@ -10,8 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from gobelin import parts
-from gobelin.contest import hearing, tuning
+from gobelin.contest import hearing, methods, tuning
 from gobelin.contest.bench import Among, Bench, Exam
+from gobelin.contest.methods import Tried
+from gobelin.contest.optuna_search import Judge, Tell
 from gobelin.errors import RecipeError, UserError, nearest
 from gobelin.protocols import Combines, Epoch, Journal, Learns, Recommender
 from gobelin.recipe import EACH_SENSE, Recipe, TuneSpec
@@ -49,6 +51,7 @@ class Found:
 
     Of a model that is trained (`Learns`): `epochs` of the settings is where validation liked it best; curve: how that
     training went; fitted: the model of it, where it was trained on the whole train part.
+    tried: every trial, in order; left_out: of one that combines others, the members that the data cannot feed, and why.
     """
 
     contender: Contender
@@ -60,6 +63,8 @@ class Found:
     curve: tuple[Epoch, ...] = ()
     fitted: Recommender | None = None
     hear: Mapping[str, float] = field(default_factory=dict)
+    tried: tuple[Tried, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def line_up(
@@ -194,7 +199,8 @@ def search(
     one that combines others has its members searched first, each as if it stood alone, with a share of them.
     """
     begun = time.monotonic()
-    contender, spent = _members_searched(contender, bench, tune, progress, work)
+    members = _members_searched(contender, bench, tune, progress, work)
+    contender, spent, tried = members.contender, members.spent, list(members.tried)
     whole = bench
     bench = smaller(bench, tune.most_items)
     hall = hearing.Hall(bench, contender.senses)
@@ -212,8 +218,8 @@ def search(
     learned: list[tuple[float, Learns]] = []  # the best so far
     count = spent
 
-    def judge_on(among: Among) -> Callable[[Mapping[str, Any]], float]:
-        def judge(settings: Mapping[str, Any]) -> float:
+    def judge_on(among: Among) -> Judge:
+        def judge(settings: Mapping[str, Any], tell: Tell) -> float:
             nonlocal count
             own, hear = hearing.apart(settings)
             heard = hall.at(hear)
@@ -221,24 +227,34 @@ def search(
             model: Any = make(contender, own)
             if last and last[0] is heard and hasattr(model, "reuse"):
                 model.reuse(last[1])
-            if isinstance(model, Learns):
-                value = taught(model, own, heard, exam)
-            else:
-                model.fit(heard.train, _rng(heard.train, contender))
-                value = heard.bench.value(model, exam, tune.metric)
+            try:
+                if isinstance(model, Learns):
+                    value = taught(model, own, heard, exam, tell)
+                else:
+                    model.fit(heard.train, _rng(heard.train, contender))
+                    value = heard.bench.value(model, exam, tune.metric)
+            finally:  # a training that is cut short counts too
+                count += 1
+                if progress:
+                    progress(count, tune.trials)
             last[:] = [heard, model]
-            count += 1
-            if progress:
-                progress(count, tune.trials)
             return value
 
         return judge
 
-    def taught(model: Learns, settings: Mapping[str, Any], heard: hearing.Heard, exam: Exam) -> float:
-        train, judge = heard.train, heard.bench
+    def taught(model: Learns, settings: Mapping[str, Any], heard: hearing.Heard, exam: Exam, tell: Tell) -> float:
+        train = heard.train
         seconds = min(LONGEST * tune.seconds, max(tune.seconds - (time.monotonic() - begun), 1.0))
-        journal = Journal(_place(work, contender, settings, train), seconds=seconds)
-        model.fit(train, _rng(train, contender), lambda one: judge.value(one, exam, tune.metric), journal)
+        # a resumed training tells nothing of the epochs that it had: what prunes by them wants all of it
+        kept = work if tune.method == "walk" else None
+        journal = Journal(_place(kept, contender, settings, train), seconds=seconds)
+
+        def monitor(one: Recommender) -> float:
+            value = heard.bench.value(one, exam, tune.metric)
+            tell(value)
+            return value
+
+        model.fit(train, _rng(train, contender), monitor, journal)
         value = max((epoch.value for epoch in model.curve if epoch.value is not None), default=0.0)
         if not learned or value > learned[0][0]:
             learned[:] = [(value, model)]
@@ -249,29 +265,38 @@ def search(
     among: Among = "warm" if two_stages else bench.main
     if not len(bench.exam("validation", among)):
         own, hear = hearing.apart(start)
-        return Found(contender, own, 0.0, 0, "nothing to judge by", time.monotonic() - begun, hear=hear)
+        found = Found(contender, own, 0.0, 0, "nothing to judge by", time.monotonic() - begun, hear=hear)
+        return replace(found, tried=members.tried, left_out=members.left_out)
     share = 4 if two_stages else 1  # known items are not what this split asks for; their settings matter less
-    outcome = tuning.search(
+    seed = int(_rng(bench.train, contender).integers(2**31))
+    first = warm_knobs if (two_stages or not cold_split) else knobs
+    outcome = methods.search(
+        tune.method,
         judge_on(among),
         start,
-        warm_knobs if (two_stages or not cold_split) else knobs,
+        first,
         trials=max(1, (tune.trials - spent) // share),
         seconds=max(1.0, tune.seconds - (time.monotonic() - begun)) / share,
         key=lambda settings: repr((plain(hearing.apart(settings)[0], bench.train), hearing.apart(settings)[1])),
+        seed=seed,
     )
     trials = spent + len(outcome.trials)
+    tried += methods.tried("known items" if two_stages else "", outcome, first)
     if two_stages:
-        outcome = tuning.search(
+        outcome = methods.search(
+            tune.method,
             judge_on("cold"),
             outcome.best.settings,
             cold_knobs,
             trials=max(1, tune.trials - trials),  # what the first left over comes here
             seconds=max(1.0, tune.seconds - (time.monotonic() - begun)),
-            key=lambda settings: repr(settings),
+            seed=seed + 2,
         )
         trials += len(outcome.trials)
+        tried += methods.tried("new items", outcome, cold_knobs)
     own, hear = hearing.apart(outcome.best.settings)
     found = Found(contender, own, outcome.best.value, trials, outcome.ended, time.monotonic() - begun, hear=hear)
+    found = replace(found, tried=tuple(tried), left_out=members.left_out)
     if not learned or two_stages:
         return found
     model = learned[0][1]
@@ -280,22 +305,34 @@ def search(
     return replace(found, settings=settings, curve=model.curve, fitted=fitted)
 
 
+@dataclass(frozen=True)
+class _Members:
+    """A contender with its members' settings as their searches left them; spent: the fits that took."""
+
+    contender: Contender
+    spent: int = 0
+    tried: tuple[Tried, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
 def _members_searched(
     contender: Contender,
     bench: Bench,
     tune: TuneSpec,
     progress: Callable[[int, int], None] | None,
     work: Path | None,
-) -> tuple[Contender, int]:
-    """The contender with its members' settings as each one's own search left them, and the fits that took.
+) -> _Members:
+    """Each member of one that combines, searched as if it stood alone; one that the data cannot feed is named.
 
     What is left is shared evenly among the members still to come and the combination itself, those with the fewest
     knobs first, so that what they leave goes to those with more.
     """
     made = make(contender, contender.settings)
     if not isinstance(made, Combines):
-        return contender, 0
+        return _Members(contender)
     begun, spent = time.monotonic(), 0
+    tried: list[Tried] = []
+    left_out: dict[str, str] = {}
     found = {name: dict(spec) for name, spec in made.members.items()}
     alone = {
         name: Contender(f"{contender.name}: {name}", contender.role, *member(spec), contender.senses)
@@ -312,11 +349,20 @@ def _members_searched(
         one = alone[name := left.pop(0)]
         try:
             outcome = search(one, bench, share, progress, work)  # deaf: all members hear what the combination hears
-        except UserError:
-            continue  # this data cannot feed it: the combination leaves it out
+        except UserError as wrong:
+            left_out[name] = wrong.given
+            continue
         spent += outcome.trials
+        tried += [replace(trial, of=f"{name}: {trial.of}" if trial.of else name) for trial in outcome.tried]
+        left_out |= {f"{name}: {its}": why for its, why in outcome.left_out.items()}
         found[name] = {"part": one.part, **outcome.settings}
-    return replace(contender, settings={**contender.settings, "members": found}), spent
+    searched = replace(contender, settings={**contender.settings, "members": found})
+    return _Members(searched, spent, tuple(tried), left_out)
+
+
+def members_left_out(found: Found) -> dict[str, str]:
+    """By "ensemble: member" why the data cannot feed it."""
+    return {f"{found.contender.name}: {name}": why for name, why in found.left_out.items()}
 
 
 def member(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

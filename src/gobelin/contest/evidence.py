@@ -143,7 +143,18 @@ def report(trial: Trial) -> dict[str, Any]:
     if trial.joint is not None:
         out["joint"] = trial.joint
     if trial.ratings is not None:
-        out["ratings"] = trial.ratings
+        out["ratings"] = {name: told for name, told in trial.ratings.items() if name != "tried"}
+    return out
+
+
+def searches(trial: Trial) -> dict[str, Any]:
+    """`search.json`: every trial of every search, in order: what was turned, the value on validation, seconds, and
+    whether the training was cut short."""
+    tune = trial.recipe.tune
+    out: dict[str, Any] = {"method": tune.method, "metric": tune.metric}
+    out["models"] = {name: [one.as_json() for one in judged.found.tried] for name, judged in trial.judged.items()}
+    if trial.ratings is not None:
+        out["ratings"] = {"metric": "-rmse", "models": trial.ratings["tried"]}
     return out
 
 

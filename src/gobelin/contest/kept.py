@@ -12,6 +12,7 @@ from gobelin import store
 from gobelin.contest.bench import Bench
 from gobelin.contest.contenders import Contender, Found
 from gobelin.contest.evidence import Answers, Judged, plain_settings
+from gobelin.contest.methods import Tried
 from gobelin.evaluation.statistics import PerUser
 from gobelin.protocols import Epoch
 from gobelin.recipe import TuneSpec
@@ -40,6 +41,8 @@ def keep(folder: Path, judged: Judged) -> None:
         "ended": found.ended,
         "searched": found.seconds,
         "curve": [asdict(epoch) for epoch in found.curve],
+        "tried": [asdict(trial) for trial in found.tried],
+        "left_out": dict(found.left_out),
         "seconds": dict(judged.seconds),
         "answered": answers is not None,
     }
@@ -65,6 +68,8 @@ def find(folder: Path, contender: Contender, bench: Bench) -> Judged | None:
         float(state["searched"]),
         tuple(Epoch(**epoch) for epoch in state["curve"]),
         hear=state["hear"],
+        tried=tuple(Tried(**trial) for trial in state["tried"]),
+        left_out=state["left_out"],
     )
     bench = bench.hearing(found.hear)
     answers = None

@@ -25,9 +25,12 @@ three data sets: a fifth to a third fewer fits, and the same settings in the end
 
 @dataclass(frozen=True)
 class Trial:
+    """pruned: the training was cut short as hopeless; the value is the best until then."""
+
     settings: Settings
     value: float
     seconds: float
+    pruned: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,14 +150,15 @@ def _moved(settings: Settings, knob: Knob | _Joint, places: int) -> Settings | N
     """The settings with a knob some places further on its grid, as far as it goes; None where it stands at the end."""
     out = settings
     for one in knob.knobs if isinstance(knob, _Joint) else (knob,):
-        here = _position(settings, one)
+        here = position(settings, one)
         there = min(max(here + places, 0), len(one.values) - 1)
         if there != here:
-            out = _with(out, one, one.values[there])
+            out = placed(out, one, one.values[there])
     return None if out is settings else out
 
 
-def _position(settings: Settings, knob: Knob) -> int:
+def position(settings: Settings, knob: Knob) -> int:
+    """The place on the knob's grid, the nearest one where the value stands beside it."""
     value = settings[knob.setting]
     if knob.sense is not None:
         value = value[knob.sense]
@@ -164,10 +168,16 @@ def _position(settings: Settings, knob: Knob) -> int:
     return min(range(len(numbers)), key=lambda i: abs(numbers[i] - value))
 
 
-def _with(settings: Settings, knob: Knob, value: Any) -> Settings:
+def placed(settings: Settings, knob: Knob, value: Any) -> Settings:
+    """The settings with the knob at that value."""
     if knob.sense is None:
         return {**settings, knob.setting: value}
     return {**settings, knob.setting: {**settings[knob.setting], knob.sense: value}}
+
+
+def turned(settings: Settings, knobs: Sequence[Knob]) -> dict[str, Any]:
+    """What a search turned, by the names of the knobs."""
+    return {k.name: settings[k.setting] if k.sense is None else settings[k.setting][k.sense] for k in knobs}
 
 
 def starting_point(part: Any, knobs: Sequence[Knob]) -> Settings:

@@ -62,7 +62,7 @@ def plan_for(dataset: Dataset, facts: Mapping[str, Any]) -> tuple[Plan, tuple[st
     matrices = 3 * 4 * min(items, MOST_SOLVED_WHOLE) ** 2
     memory = int(BASE_MB + (matrices + len(dataset.items) * VECTOR_BYTES) / 2**20)
     enough = "no" if users < SOME_USERS else "barely" if users < ENOUGH_USERS else "yes"
-    recipe = "quick" if minutes > 20 else "weave"
+    recipe = "fast" if minutes > 20 else "weave"
     problems = tuple(_problems(dataset, facts))
     precision = 1.96 * SPREAD / np.sqrt(users) if users else None
     plan = Plan(

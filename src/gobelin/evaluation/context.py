@@ -10,6 +10,7 @@ from gobelin.evaluation.views import View, figure, role
 from gobelin.evaluation.words import metric_label, number
 
 TILES = 12
+SHOWN_TRIALS = 60  # of each search; all of them are in search.json
 
 
 def name(report: Mapping[str, Any]) -> str:
@@ -244,6 +245,38 @@ def settings(known: Facts) -> View | None:
 def _heard(model: Mapping[str, Any]) -> Mapping[str, Any]:
     """How loud a model heard what people say and are, where it could."""
     return {"hear": model["hear"]} if model.get("hear") else {}
+
+
+def searches(known: Facts) -> list[View]:
+    """The trials of each search, what validation liked best first; a page's worth of each."""
+    told = known.report.get("search") or {}
+    parts = [(str(name), rows) for name, rows in (told.get("models") or {}).items()]
+    parts += [
+        (f"{name}, predicted ratings", rows) for name, rows in ((told.get("ratings") or {}).get("models") or {}).items()
+    ]
+    out = []
+    for name, rows in parts:
+        if len(rows) < 2:
+            continue
+        several = any(row.get("of") for row in rows)
+        ordered = sorted(
+            enumerate(rows, 1), key=lambda one: (str(one[1].get("of")), -(number(one[1].get("value")) or 0))
+        )
+        shown = [
+            {
+                "at": at,
+                "of": str(row.get("of") or "itself"),
+                "settings": _flat(row.get("settings") or {}),
+                "value": f"{value:.4f}" if (value := number(row.get("value"))) is not None else "–",
+                "seconds": words.duration(s) if (s := number(row.get("seconds"))) is not None else "–",
+                "pruned": bool(row.get("pruned")),
+            }
+            for at, row in ordered[:SHOWN_TRIALS]
+        ]
+        out.append(
+            {"name": name, "count": len(rows), "several": several, "rows": shown, "more": len(rows) - len(shown)}
+        )
+    return out
 
 
 def _dotted(given: Mapping[str, Any], path: str = "") -> Iterable[tuple[str, str]]:

@@ -67,9 +67,10 @@ def render(report: Mapping[str, Any], pictures: Pictures = None) -> str:
     """The page of one run as text. `report` is what `report.json` holds; any of its keys may be missing:
 
     asked, dataset, health, encoders, split, models, chosen, best_on_validation, comparisons, slices, joint, ratings,
-    people, settings, seconds, memory_mb, peak_memory_mb, versions. People's histories are oldest first, as everywhere
-    (drawn newest first); an item of a person may have `attribute`, whose value colours the cloth that stands for a
-    missing picture. pictures: the dataset's folder, or a function from an item's `image` to bytes.
+    people, settings, seconds, memory_mb, peak_memory_mb, versions; and `search`, what search.json holds. People's
+    histories are oldest first, as everywhere (drawn newest first); an item of a person may have `attribute`, whose
+    value colours the cloth that stands for a missing picture. pictures: the dataset's folder, or a function from an
+    item's `image` to bytes.
     """
     known = facts(report)
     families = views.families(report)
@@ -96,6 +97,7 @@ def render(report: Mapping[str, Any], pictures: Pictures = None) -> str:
             people=context.people(report, Album(pictures)),
             cloths=[marks.weave(kind) for kind in range(marks.WEAVES)],
             settings=context.settings(known),
+            searches=context.searches(known),
             cost=context.cost(report),
             reading=views.reading(known),
         )

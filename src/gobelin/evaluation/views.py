@@ -67,6 +67,7 @@ def models(known: Facts) -> View | None:
     ]
     return {
         "plot": figure(lambda width: plots.dots(title, rows, known.unit, label, width), title) if rows else None,
+        "left_out": [(str(name), str(why)) for name, why in (known.report.get("left_out") or {}).items()],
         "tables": [table for table in tables if table],
         "more": [table for table in more if table],
     }
@@ -117,16 +118,23 @@ def _best(models: Sequence[Model], key: str) -> set[str]:
 
 
 def ratings(report: Mapping[str, Any]) -> View | None:
-    found = (report.get("ratings") or {}).get("models") or {}
-    models = facts({"models": {name: {"role": "baseline", **told} for name, told in found.items()}}).models
+    """The errors of each, the one that validation chose marked; and who was left out, and why."""
+    told = report.get("ratings") or {}
+    found = told.get("models") or {}
+    models = facts({"models": {name: {"role": "baseline", **one} for name, one in found.items()}}).models
     keys = list(dict.fromkeys(key for model in models for key in model.metrics))
     best = {key: _best(models, key) for key in keys}
     rows = [
-        {"name": m.name, "cells": [cell(m.metrics.get(k), k, m.name in best[k]) for k in keys]}
+        {
+            "name": m.name,
+            "strong": m.name == told.get("chosen"),
+            "cells": [cell(m.metrics.get(k), k, m.name in best[k]) for k in keys],
+        }
         for m in models
         if m.metrics
     ]
-    return {"heads": [metric_label(key) for key in keys], "rows": rows} if rows else None
+    left_out = [(str(name), str(why)) for name, why in (told.get("left_out") or {}).items()]
+    return {"heads": [metric_label(key) for key in keys], "rows": rows, "left_out": left_out} if rows else None
 
 
 def senses(known: Facts) -> View | None:

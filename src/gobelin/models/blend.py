@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt
 from gobelin.arrays import Array, Bool, Float32, Float64, Int32, Int64, Scores
 from gobelin.ensemble.scales import scaled, scales
 from gobelin.ensemble.segments import mixed, segment_of
+from gobelin.ensemble.selection import selected
 from gobelin.ensemble.stacking import choice_weights
 from gobelin.models._fitted import remade, state_of
 from gobelin.models._holdout import Held, Hold, held_out, items_held_out
@@ -31,9 +32,10 @@ Weights = Float64[Array, "segments members"]
 class Blend:
     """sum over members of weight x score, each member's scores brought to one scale in each query.
 
-    weighing: "learned" is stacking: members fitted without a part of the train value (`hold`, `share`) are asked for
-    the answers that they did not see, and the weights under which these are likeliest are kept (`ensemble.stacking`)
-    for members fitted on all of it; "equal" is the mean. told: weights by member instead (a member not named gets 0).
+    weighing: members fitted without a part of the train value (`hold`, `share`) are asked for the answers that they did
+    not see, and weights learned there are kept for members fitted on all of it: "selected" begins with the best member
+    and takes in what helps (`ensemble.selection`), "learned" is stacking, the weights under which the answers are
+    likeliest (`ensemble.stacking`); "equal" is the mean. told: weights by member instead (a member not named gets 0).
     scale: "deviation" (mean 0, deviation 1), "range" (0 to 1) or "none"; learned weights are of deviations.
     edges: lengths of history at which another segment begins, each with learned weights of its own, held to those of
     all. cold_share: where the train value has items without events, that share of the others is held out whole and
@@ -45,7 +47,7 @@ class Blend:
     Relations: `rank_fusion` reads orders alone; `second_stage` adds trees to this sum.
     """
 
-    weighing: Annotated[Literal["learned", "equal"], Grid("learned", "equal")] = "learned"
+    weighing: Annotated[Literal["selected", "learned", "equal"], Grid("selected", "learned", "equal")] = "selected"
     scale: Literal["deviation", "range", "none"] = "deviation"
     hold: Annotated[Hold, Grid("random", "last")] = "random"
     members: MemberSpecs = field(default_factory=lambda: {"weave": {"part": "weave"}, "RP3beta": {"part": "rp3beta"}})
@@ -88,7 +90,7 @@ class Blend:
         length = np.diff(held.queries.histories.matrix(held.answers.shape[1]).indptr)
         segment = segment_of(length, self.edges)[cells.rows]
         scores = cells.features.T
-        whole = choice_weights(scores, cells.rows, cells.relevant, ridge=RIDGE)
+        whole = self._weigh(scores, cells.rows, cells.relevant, RIDGE)
         if not whole.any():  # nothing was learned: everyone speaks alike
             whole = np.full(len(whole), 1 / len(whole))
         out = np.zeros((len(self.edges) + 1, len(names)))
@@ -96,13 +98,23 @@ class Blend:
             there = segment == one
             own = whole
             if self.edges and there.any():
-                own = choice_weights(
-                    scores[:, there], cells.rows[there], cells.relevant[there], ridge=SEGMENT_RIDGE, towards=whole
-                )
+                own = self._weigh(scores[:, there], cells.rows[there], cells.relevant[there], SEGMENT_RIDGE, whole)
             for name, weight in zip(inner.names, own, strict=True):
                 if name in names:
                     out[one, names.index(name)] = weight
         return out
+
+    def _weigh(
+        self,
+        scores: Float32[Array, "members cells"],
+        rows: Int64[Array, " cells"],
+        relevant: Bool[Array, " cells"],
+        ridge: float,
+        towards: Float64[Array, " members"] | None = None,
+    ) -> Float64[Array, " members"]:
+        if self.weighing == "selected":
+            return selected(scores, rows, relevant, towards=towards)
+        return choice_weights(scores, rows, relevant, ridge=ridge, towards=towards)
 
     def _segments(self, queries: Queries) -> Int64[Array, "queries items"]:
         """Which row of the weights speaks for each cell."""

@@ -53,24 +53,21 @@ class ContentNeighbours:
         senses = {name: one for name, one in train.table.features.items() if self._weight(name) > 0}
         self._centres = {name: one.mean() for name, one in senses.items() if not one.sparse}
         self._units = {name: one.unit(self._centres.get(name)) for name, one in senses.items()}
-        self._matrix = transposed(strongest_dense(self._similar, len(train.items), self.k))
+        n = len(train.items)
+        self._matrix = transposed(strongest_dense(lambda rows: self._similar(rows, n), n, self.k))
         return self
 
     def _weight(self, sense: str) -> float:
         return self.weights.get(sense, 1.0)
 
-    def _similar(self, rows: slice | Array) -> Float32[Array, "rows items"]:
-        """Similarity of some items to all."""
-        items = self._matrix_size()
+    def _similar(self, rows: slice | Array, items: int) -> Float32[Array, "rows items"]:
+        """Similarity of some items to all `items`; 0 where every sense has the weight 0."""
         count = len(range(items)[rows]) if isinstance(rows, slice) else len(rows)
         total = np.zeros((count, items), dtype=np.float32)
         for name, unit in self._units.items():
             alike: Any = unit[rows] @ unit.T
             total += np.float32(self._weight(name)) * (alike.toarray() if isinstance(alike, csr_array) else alike)
         return total
-
-    def _matrix_size(self) -> int:
-        return next((int(unit.shape[0]) for unit in self._units.values()), 0)
 
     def score(self, queries: Queries, candidates: Int32[Array, " candidates"] | None = None) -> Scores:
         scores = score_linear(self._matrix, queries, candidates)
@@ -122,7 +119,7 @@ class ContentNeighbours:
 
     def similarities(self, items: Int32[Array, " rows"]) -> Float32[Array, "rows items"]:
         """Of the content itself, not only of the k neighbours kept; 0 to itself."""
-        alike = self._similar(items)
+        alike = self._similar(items, self._matrix.shape[0])
         alike[np.arange(len(items)), items] = 0
         return alike
 
