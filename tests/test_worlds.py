@@ -1,6 +1,7 @@
 """The worlds are what they say: drawn quickly, the same for a seed, and with an answer that can be found."""
 
 import time
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,9 @@ from gobelin.values import Histories
 DRAWN = {
     "checkerboard": worlds.checkerboard,
     "two senses": worlds.two_senses,
+    "spare sense, again": partial(worlds.spare_sense, "again"),
+    "spare sense, noise": partial(worlds.spare_sense, "nothing"),
+    "popular": worlds.popular,
     "chain": worlds.chain,
     "habits": worlds.habits,
     "cold": worlds.cold,
@@ -85,6 +89,29 @@ def test_habits_in_random_order_are_the_same_people_with_the_same_answers() -> N
         called[world is ordered] = len(set(zip(last.tolist(), world.answers.indices.tolist(), strict=True)))
     assert called[True] == 48  # each last item has one answer
     assert called[False] > 2 * 48
+
+
+def test_a_spare_sense_tells_dimly_or_nothing_and_the_rest_is_the_same() -> None:
+    taste = np.repeat(np.arange(16), 9)
+    nearest = {}
+    for tells in ("again", "nothing"):
+        table = worlds.spare_sense(tells).train.table
+        for name in table:
+            unit = table[name].unit(table[name].mean())
+            alike = unit @ unit.T - 9 * np.eye(len(unit))
+            nearest[tells, name] = float((taste[alike.argmax(axis=1)] == taste).mean())
+    assert nearest["again", "text.words"] == nearest["nothing", "text.words"] > 0.7
+    assert nearest["nothing", "image.pixels"] < 0.15 < nearest["again", "image.pixels"] < 0.5
+
+
+def test_popular_items_are_taken_by_their_law_and_it_finds_the_most() -> None:
+    world = worlds.popular()
+    counts = world.train.counts()
+    assert counts[0] > 2 * counts[10] > 4 * counts[50]
+    law, people = -np.arange(60, dtype=np.float32), len(world.train.users)
+    best = worlds.found_in(np.tile(law, (people, 1)), world, 5)
+    other = np.random.default_rng(0).permuted(np.tile(law, (people, 1)), axis=1)
+    assert best > 0.4 > 0.15 > worlds.found_in(other.astype(np.float32), world, 5)
 
 
 def test_cold_items_have_no_event_and_each_is_the_answer_of_its_taste() -> None:

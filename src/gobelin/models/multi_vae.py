@@ -140,7 +140,7 @@ class _Autoencoder(nn.Module):
         """(n, items) -> mean and log variance of z, (n, factors) each. Rows of `into` are summed, never a dense log."""
         length = np.sqrt(np.asarray(log.multiply(log).sum(axis=1)).ravel())
         weight = log.data / np.repeat(np.maximum(length, 1e-12), np.diff(log.indptr))
-        given = dropout(torch.from_numpy(weight.astype(np.float32)), share, chance)
+        given = dropout(torch.from_numpy(weight).to(self.into.dtype), share, chance)
         place, start = (torch.from_numpy(part.astype(np.int64)) for part in (log.indices, log.indptr[:-1]))
         summed = functional.embedding_bag(place, self.into, start, mode="sum", per_sample_weights=given)
         mean, log_variance = self.middle(torch.tanh(summed + self.into_bias)).chunk(2, dim=-1)

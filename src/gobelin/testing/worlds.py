@@ -5,7 +5,8 @@ model.fit(world.train, np.random.default_rng(0))
 assert found(model, world, k=1) == 1.0
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -52,6 +53,11 @@ def found_in(scores: Scores, world: World, k: int) -> float:
 
     Other answers of the same user take no place away; a candidate of equal score does.
     """
+    return float(np.mean(finds(scores, world, k)))
+
+
+def finds(scores: Scores, world: World, k: int) -> Bool[Array, " answers"]:
+    """Which answers `found_in` counts, in the order of `world.answers.tocoo()`."""
     others = scores.copy()
     had, answers = world.train.matrix().tocoo(), world.answers.tocoo()
     own = scores[answers.row, answers.col]
@@ -60,7 +66,7 @@ def found_in(scores: Scores, world: World, k: int) -> float:
     if world.candidates is not None:
         others[:, np.setdiff1d(np.arange(scores.shape[1]), world.candidates)] = -np.inf
     ahead = (others[answers.row] >= own[:, None]).sum(axis=1)
-    return float(np.mean(ahead < k))
+    return np.asarray(ahead < k)
 
 
 def checkerboard(size: int = 50, seed: int = 0) -> World:
@@ -104,6 +110,41 @@ def two_senses(seed: int = 0) -> World:
     user = np.repeat(np.arange(len(person)), 3)
     train = _train(user, had.ravel(), np.full(had.size, 5), len(person), items, senses, rng)
     return World(train, _marks(user, held.ravel(), (len(person), len(items))))
+
+
+def spare_sense(tells: Literal["again", "nothing"], seed: int = 0) -> World:
+    """Words tell a taste fairly well; pictures tell the same again, dimly, or nothing at all.
+
+    Tastes, people and held-out items are those of `two_senses`, but "text.words" tells all of the 16 tastes.
+    "image.pixels" repeats them under twice the noise ("again") or is noise alone ("nothing"). Log and words are
+    the same for a seed in both. Who weighs senses must not fall below who has words only.
+    """
+    plain = two_senses(seed)
+    rng = np.random.default_rng([seed, 1])
+    taste, items = np.repeat(np.arange(16), 9), plain.train.items
+    words = _drawn(taste, 16, rng, noise=0.25)
+    dim = _drawn(taste, 16, rng, noise=0.5)
+    blank = rng.normal(0, 0.5, dim.shape)
+    pictures = {"again": dim, "nothing": blank}[tells]
+    table = {name: _sense(name, name.split(".")[0], items, values) for name, values in
+             (("text.words", words), ("image.pixels", pictures))}  # fmt: skip
+    return replace(plain, train=replace(plain.train, table=FeatureTable(items, table)))
+
+
+def popular(users: int = 400, items: int = 60, seed: int = 0) -> World:
+    """Nothing but popularity tells: everyone draws 10 different items, item i with weight 1 / (i + 1), 2 are held out.
+
+    No person has a taste, so the order 0, 1, 2, ... is the best that there is; the one sense, "text.words", is noise.
+    """
+    rng = np.random.default_rng(seed)
+    race = rng.exponential(size=(users, items)) * np.arange(1, items + 1)  # the first 10 in: drawn one by one
+    picks = rng.permuted(np.argsort(race, axis=1)[:, :10], axis=1)
+    had, held = picks[:, :8], picks[:, 8:]
+    names = _names("item", items)
+    senses = [_sense("text.words", "text", names, rng.normal(size=(items, 8)))]
+    user = np.repeat(np.arange(users), 8)
+    train = _train(user, had.ravel(), np.full(had.size, 5), users, names, senses, rng)
+    return World(train, _marks(np.repeat(np.arange(users), 2), held.ravel(), (users, items)))
 
 
 def chain(items: int = 30, users: int = 60, steps: int = 8, seed: int = 0) -> World:
@@ -233,10 +274,10 @@ def _sense(name: str, modality: str, items: Vocabulary, values: Array) -> Featur
     return Features(name, modality, items, values.astype(np.float32), _all(len(items)))
 
 
-def _drawn(kind: Array, kinds: int, rng: np.random.Generator) -> Array:
-    """(rows, 2 kinds) vectors around a corner for each kind, away from the origin, with noise."""
+def _drawn(kind: Array, kinds: int, rng: np.random.Generator, noise: float = 0.15) -> Array:
+    """(rows, 2 kinds) vectors around a corner for each kind, away from the origin. noise: its standard deviation."""
     corners = np.eye(2 * kinds)[:kinds]
-    return np.asarray(corners[kind] + 0.5 + rng.normal(0, 0.15, (len(kind), 2 * kinds)))
+    return np.asarray(corners[kind] + 0.5 + rng.normal(0, noise, (len(kind), 2 * kinds)))
 
 
 def _marks(users: Array, items: Array, shape: tuple[int, int]) -> csr_array:
