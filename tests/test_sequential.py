@@ -15,7 +15,7 @@ from gobelin.values import Histories, Queries  # noqa: E402
 
 SMALL = {"factors": 32, "layers": 1, "learning_rate": 0.003}
 READERS = {
-    "sasrec": {**SMALL, "epochs": 60},
+    "sasrec": {**SMALL, "epochs": 150},
     "gru4rec": {**SMALL, "hidden": 32, "epochs": 60},
     "bert4rec": {**SMALL, "epochs": 200, "batch": 32, "dropout": 0.1},
 }

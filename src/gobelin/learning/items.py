@@ -12,6 +12,7 @@ from gobelin.learning.layers import dropout, linear, table
 from gobelin.learning.senses import Sense
 
 From = Literal["ids", "senses", "both"]
+FAINT = 0.02  # of own vectors at first: an item that is hardly ever met stays near nothing, not somewhere at random
 
 
 class ItemVectors(nn.Module):
@@ -37,7 +38,7 @@ class ItemVectors(nn.Module):
         super().__init__()
         told = {} if of == "ids" else senses
         self.share, self.scale = share, dim**-0.5
-        self.own = table(len(known), dim, self.scale, chance) if of != "senses" or not told else None
+        self.own = table(len(known), dim, FAINT, chance) if of != "senses" or not told else None
         self.maps = nn.ModuleList([linear(sense.values.shape[1], dim, chance, bias=False) for sense in told.values()])
         for number, sense in enumerate(told.values()):
             self.register_buffer(f"sense{number}", torch.from_numpy(sense.values), persistent=False)
@@ -57,7 +58,7 @@ class ItemVectors(nn.Module):
                 held[:, number : number + 1] * told(dropout(getattr(self, f"sense{number}")[every], self.share, chance))
                 for number, told in enumerate(self.maps)
             ]
-            out = out + torch.stack(said).sum(0) * louder * (self.scale / len(self.maps))  # as loud as an own vector
+            out = out + torch.stack(said).sum(0) * louder * (self.scale / len(self.maps))  # a length of about 1
         assert isinstance(out, Tensor)
         return out
 
