@@ -56,7 +56,7 @@ class Bert4rec:
     length: Annotated[int, Ge(2)] = 100
     batch: Annotated[int, Ge(1)] = 128
     decay: Annotated[float, Ge(0)] = 0.0
-    epochs: Annotated[int, Ge(1)] = 200
+    epochs: Annotated[int, Ge(1)] = 100
     patience: Annotated[int, Ge(1)] = 10
     curve: tuple[Epoch, ...] = field(default=(), init=False, repr=False, compare=False)
     best_epoch: int = field(default=0, init=False, repr=False, compare=False)
