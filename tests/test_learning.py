@@ -19,6 +19,7 @@ from gobelin.learning.items import ItemVectors  # noqa: E402
 from gobelin.learning.layers import Block, Gated, Tower, dropout, linear, table  # noqa: E402
 from gobelin.learning.loop import Plan, best_epoch, learn  # noqa: E402
 from gobelin.learning.propagation import Propagation, normalised  # noqa: E402
+from gobelin.learning.row_bpr import row_bpr  # noqa: E402
 from gobelin.learning.sampling import Negatives  # noqa: E402
 from gobelin.learning.senses import Sense, dense  # noqa: E402
 from gobelin.learning.sequences import padded, shuffled, windows  # noqa: E402
@@ -418,3 +419,44 @@ def test_the_preferred_vector_is_where_the_loss_is_flat() -> None:
         value = losses.bpr(scores[taken], scores.unsqueeze(0).expand(len(taken), -1)) + 0.25 * (z**2).sum()
         (slope,) = torch.autograd.grad(value, z)
         assert float(slope.abs().max()) < 2e-3
+
+
+# BPR by rows
+
+
+def test_triples_are_bpr_and_the_weight_of_their_rows_and_so_are_their_gradients() -> None:
+    drawn = chance()
+    tables = [torch.randn(shape, generator=drawn, dtype=torch.float64) for shape in ((4, 3), (5, 3), (5,))]
+    people, items, loud = (one.requires_grad_() for one in tables)
+    users, taken, others = torch.tensor([0, 2, 2, 3]), torch.tensor([1, 1, 4, 0]), torch.tensor([0, 2, 1, 1])
+    told = row_bpr(people, items, loud, (users, taken, others), 0.3)
+    z, near, far = people[users], items[taken], items[others]
+    plain = losses.bpr((z * near).sum(-1) + loud[taken], (z * far).sum(-1) + loud[others])
+    plain = plain + 0.15 * ((z**2).sum() + (near**2).sum() + (far**2).sum()) / 4
+    assert float(told.detach()) == pytest.approx(float(plain.detach()), rel=1e-12)
+    mine, theirs = (torch.autograd.grad(one, (people, items, loud)) for one in (told, plain))
+    for one, other in zip(mine, theirs, strict=True):
+        assert one.is_sparse
+        assert torch.allclose(one.to_dense(), other, atol=1e-12)
+
+
+def test_adagrad_by_rows_moves_each_row_by_its_own_memory_and_no_other_row() -> None:
+    rows = nn.Parameter(torch.zeros(3, 2))
+    optimiser = optimisers.make("rows", [rows], 0.1, 0.0)
+    rows.grad = torch.sparse_coo_tensor(
+        [[0, 2, 2]], [[3.0, 4.0], [1.0, 1.0], [1.0, 3.0]], (3, 2), check_invariants=True
+    )
+    optimiser.step()
+    first, third = 0.1 / 12.5**0.5, 0.1 / 6**0.5  # mean squares: 25/2; 1 and 5 of the row that is named twice
+    wanted = torch.tensor([[-3 * first, -4 * first], [0.0, 0.0], [-2 * third, -4 * third]])
+    assert torch.allclose(rows.detach(), wanted, atol=1e-6)
+    before = rows.detach().clone()
+    rows.grad = torch.sparse_coo_tensor([[0]], [[1.0, 0.0]], (3, 2), check_invariants=True)
+    optimiser.step()
+    assert float(rows.detach()[0, 0]) == pytest.approx(-3 * first - 0.1 / 13**0.5, rel=1e-5)
+    assert torch.equal(rows.detach()[1:], before[1:])
+
+
+def test_adagrad_by_rows_takes_no_decay() -> None:
+    with pytest.raises(ValueError, match="decay"):
+        optimisers.make("rows", [nn.Parameter(torch.zeros(1, 1))], 0.1, 0.01)

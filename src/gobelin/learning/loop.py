@@ -59,10 +59,10 @@ def learn(
     label = f"{seed}; {plan}; {[(name, tuple(value.shape)) for name, value in network.state_dict().items()]}"
     optimiser = optimisers.make(plan.optimiser, network.parameters(), plan.rate, plan.decay)
     kept = checkpoint.restore(journal.folder, label, network, optimiser) if journal.folder else None
-    epochs, best, ended = (kept.epochs, dict(kept.best), kept.ended) if kept else ((), _copy(network), False)
+    epochs, best, ended = (kept.epochs, dict(kept.best), kept.ended) if kept else ((), _state(network), False)
     begun = saved = time.monotonic()
     while len(epochs) < plan.epochs and not ended:
-        told, network_was = _epoch(network, optimiser, batches, loss, plan, seed, epochs), best
+        told = _epoch(network, optimiser, batches, loss, plan, seed, epochs)
         last = len(epochs) + 1 == plan.epochs
         if not math.isfinite(told.loss):
             if not epochs:
@@ -71,15 +71,15 @@ def learn(
                     "a learning rate that the network can follow.",
                     "lower learning_rate, or look for absurd values among the item vectors.",
                 )
-            best, ended = network_was, True
+            ended = True
         elif judge is None:
-            best = _copy(network)
+            _copy(network, best)
         elif last or (len(epochs) + 1) % plan.every == 0:
             network.eval()
             value = judge()
             told = Epoch(told.loss, value, told.seconds)
             if value > _liked(epochs):
-                best = _copy(network)
+                _copy(network, best)
         epochs = (*epochs, told)
         ended = ended or _since(epochs) >= plan.patience or _late(begun, journal)
         now = time.monotonic()
@@ -152,5 +152,12 @@ def _late(begun: float, journal: Journal) -> bool:
     return journal.seconds is not None and time.monotonic() - begun >= journal.seconds
 
 
-def _copy(network: nn.Module) -> dict[str, Tensor]:
+def _state(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+@torch.no_grad()
+def _copy(network: nn.Module, to: dict[str, Tensor]) -> None:
+    """In place: to make room anew each epoch would cost as much as a quick epoch itself."""
+    for name, value in network.state_dict().items():
+        to[name].copy_(value)

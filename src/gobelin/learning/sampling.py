@@ -6,9 +6,10 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_array
 
-from gobelin.arrays import Array, Float32, Int64
+from gobelin.arrays import Array, Bool, Float32, Int64
 
 Law = Literal["uniform", "popularity"]
+SPARSE = 16  # slots of the sieve for each pair
 TRIES = 20  # draws again for those that hit a taken item; a person who took nearly everything keeps a last one
 
 
@@ -25,12 +26,16 @@ class Negatives:
     power: float = 0.75
     barred: Array | None = None
     _keys: Int64[Array, " pairs"] = field(init=False, repr=False)
+    _sieve: Bool[Array, " slots"] = field(init=False, repr=False)
     _sums: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         n_rows, n_items = self.taken.shape
         rows = np.repeat(np.arange(n_rows, dtype=np.int64), np.diff(self.taken.indptr))
         object.__setattr__(self, "_keys", np.sort(rows * n_items + self.taken.indices))
+        sieve = np.zeros(1 << min(max(len(rows) * SPARSE, 2).bit_length(), 26), dtype=bool)
+        sieve[_slots(self._keys, len(sieve))] = True
+        object.__setattr__(self, "_sieve", sieve)
         object.__setattr__(self, "_sums", np.cumsum(self.chances, dtype=np.float64))
 
     @property
@@ -66,7 +71,16 @@ class Negatives:
         return np.minimum(drawn, self.taken.shape[1] - 1).astype(np.int64)
 
     def _hit(self, keys: Int64[Array, " n"]) -> Array:
-        if not len(self._keys):
-            return np.zeros(len(keys), dtype=bool)
-        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return np.asarray(self._keys[place] == keys)
+        """Which pairs are in the log. Few are: the sieve lets nearly all others go before anything is searched."""
+        hit = self._sieve[_slots(keys, len(self._sieve))]
+        left = keys[hit]
+        if len(left):
+            place = np.minimum(np.searchsorted(self._keys, left), len(self._keys) - 1)
+            hit[hit] = self._keys[place] == left
+        return np.asarray(hit)
+
+
+def _slots(keys: Int64[Array, " n"], size: int) -> Array:
+    """A slot of the sieve for each key (Fibonacci hashing, Knuth 1973). size: a power of two from 4 on."""
+    mixed = keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return (mixed >> np.uint64(65 - size.bit_length())).astype(np.int64)

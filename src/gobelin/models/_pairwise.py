@@ -33,9 +33,9 @@ class Compared(Protocol):
 def triples(log: csr_array, negatives: Negatives, size: int, rng: np.random.Generator) -> Iterator[Pairs]:
     """One epoch: every pair of the log once, in random order, with an item that its user did not take."""
     users = np.repeat(np.arange(log.shape[0], dtype=np.int64), np.diff(log.indptr))
+    others = negatives.draw(users, 1, rng)[:, 0]  # while they are in order, which is quicker
     order = rng.permutation(len(users))
-    users, taken = users[order], log.indices[order].astype(np.int64)
-    others = negatives.draw(users, 1, rng)[:, 0]
+    users, taken, others = users[order], log.indices[order].astype(np.int64), others[order]
     for start in range(0, len(users), size):
         some = slice(start, start + size)
         yield torch.from_numpy(users[some]), torch.from_numpy(taken[some]), torch.from_numpy(others[some])

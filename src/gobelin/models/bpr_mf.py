@@ -6,14 +6,15 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 import torch
 from annotated_types import Ge, Gt
-from torch import Tensor, nn
+from torch import nn
 
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.learning.layers import table
 from gobelin.learning.loop import Plan, best_epoch, learn
+from gobelin.learning.row_bpr import row_bpr
 from gobelin.learning.sampling import Negatives
 from gobelin.models._fitted import remade, state_of
-from gobelin.models._pairwise import OTHERS, compared, triples
+from gobelin.models._pairwise import OTHERS, triples
 from gobelin.models._preferring import preferring
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State
@@ -25,9 +26,10 @@ class BprMf:
     """BPR-MF: min sum over taken i, other j of -ln sigma(z_u'(y_i - y_j) + b_i - b_j) + l/2 (|z|^2 + |y|^2).
 
     (Rendle, Freudenthaler, Gantner, Schmidt-Thieme, UAI 2009.) For each pair one other item is drawn anew each epoch.
+    Only the rows that a batch names are moved, by AdaGrad with one memory a row: epochs are quick, and many are wanted.
 
     factors: length of the vectors; regularisation: l; batch: pairs a step; epochs: at most, with a monitor the best is
-    kept; patience: answers of the monitor without a better one, one each fifth epoch.
+    kept; patience: answers of the monitor without a better one, one each twentieth epoch.
 
     No user is stored: whoever asks gets the vector that their history wants among the learned items, by the same loss
     against 200 items that stand for the catalogue. Relations: als weighs all pairs at once and is stronger on most
@@ -36,11 +38,11 @@ class BprMf:
 
     needs: ClassVar[tuple[str, ...]] = ("deep",)
 
-    learning_rate: Annotated[float, Gt(0), Grid(0.001, 0.003, 0.01, 0.03)] = 0.003
+    learning_rate: Annotated[float, Gt(0), Grid(0.003, 0.01, 0.03, 0.1)] = 0.01
     regularisation: Annotated[float, Ge(0), Grid(0.001, 0.003, 0.01, 0.03, 0.1)] = 0.01
     factors: Annotated[int, Ge(1), Grid(32, 64, 128)] = 64
-    batch: Annotated[int, Ge(1)] = 1024
-    epochs: Annotated[int, Ge(1)] = 200
+    batch: Annotated[int, Ge(1)] = 4096
+    epochs: Annotated[int, Ge(1)] = 400
     patience: Annotated[int, Ge(1)] = 4
     curve: tuple[Epoch, ...] = field(default=(), init=False, repr=False, compare=False)
     best_epoch: int = field(default=0, init=False, repr=False, compare=False)
@@ -64,8 +66,8 @@ class BprMf:
         self.curve = learn(
             network,
             lambda order: triples(log, negatives, self.batch, order),
-            lambda batch, _: compared(network, batch, self.regularisation),
-            Plan(self.epochs, self.learning_rate, every=5, patience=self.patience),
+            lambda batch, _: row_bpr(network.people, network.vectors, network.loud, batch, self.regularisation),
+            Plan(self.epochs, self.learning_rate, "rows", every=20, patience=self.patience),
             rng,
             judge=judge if monitor else None,
             journal=journal,
@@ -107,6 +109,3 @@ class _Factors(nn.Module):
         self.people = table(users, factors, 0.1 / factors**0.5, chance)
         self.vectors = table(items, factors, 0.1 / factors**0.5, chance)
         self.loud = nn.Parameter(torch.zeros(items))
-
-    def items(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        return self.vectors[rows], self.loud[rows]
