@@ -101,7 +101,7 @@ def test_a_hopeless_training_is_cut_short_and_never_chosen() -> None:
 
 def trained_contender() -> Contender:
     pytest.importorskip("torch")
-    settings = {"epochs": 12, "factors": 8, "batch": 64}
+    settings = {"epochs": 30, "factors": 8, "batch": 64}
     return Contender("BPR", "chosen", "bpr_mf", settings, ())
 
 

@@ -62,7 +62,7 @@ def test_order_is_used_where_it_matters_and_invents_nothing_where_it_does_not(na
     [
         ("gru4rec", {}),
         ("gru4rec", {"loss": "bpr_max"}),
-        ("bert4rec", {"batch": 16}),
+        ("bert4rec", {"batch": 16, "epochs": 300}),
         ("sasrec", {"loss": "softmax"}),
         ("sasrec", {"in_batch": 0.5, "form": "gated"}),
     ],
@@ -188,7 +188,7 @@ def test_a_long_history_is_learned_whole_and_asked_by_its_end(name: str) -> None
     train = type(train)(
         type(train.users)(f"u{i}" for i in range(4)), train.items, walk, train.table, train.cold, train.now
     )
-    model = fitted(name, train, **{**READERS[name], "length": 4, "epochs": 150, "batch": 8, "dropout": 0.0})
+    model = fitted(name, train, **{**READERS[name], "length": 4, "epochs": 250, "batch": 8, "dropout": 0.0})
     asked = [[a, b, c] for a, b, c, _ in zip(ring, ring[1:], ring[2:], ring[3:], strict=False)]
     best = model.score(Queries.of(asked)).argmax(axis=1)
     assert np.mean(best == np.array(ring[3:])) > 0.8
