@@ -114,13 +114,8 @@ def compare(
 
 def _settled(made: Recipe, found: Found) -> Recipe:
     """The recipe with nothing left to search."""
-    hear = {f"{kind}{'es' if kind == 'search' else 's'}": loud for kind, loud in found.hear.items()}
-    return made.model_copy(
-        update={
-            "model": PartSpec(part=found.contender.part, **found.settings),
-            "hear": made.hear.model_copy(update=hear),
-        }
-    )
+    model = PartSpec(part=found.contender.part, **found.settings)
+    return made.model_copy(update={"model": model, "hear": made.hear.at(found.hear)})
 
 
 def _by_step(meter: Meter, recipes: set[str]) -> dict[str, Any]:

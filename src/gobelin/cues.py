@@ -84,23 +84,20 @@ class Cues:
 
     def loudness(self) -> dict[str, float | None]:
         """By kind of event, of those kinds that there are cues of, how loud they are; None: it is to be searched."""
-        there = {
-            Kind.search: (self.hear.searches, self.searches),
-            Kind.review: (self.hear.reviews, self.words),
-            Kind.trait: (self.hear.traits, self.traits),
+        there = {"search": self.searches, "review": self.words, "trait": self.traits}
+        return {
+            kind: None if loud == "auto" else loud for kind, loud in self.hear.by_kind().items() if there[kind] and loud
         }
-        return {kind.name: None if loud == "auto" else loud for kind, (loud, cues) in there.items() if cues and loud}
 
     def at(self, loudness: Mapping[str, float]) -> Self:
         """The cues as loud as said, by kind of event, without those that are silent."""
-        search, review, trait = (loudness.get(kind.name, 0.0) for kind in (Kind.search, Kind.review, Kind.trait))
-        hear = HearSpec(searches=search, reviews=review, traits=trait, most=self.hear.most)
+        hear = self.hear.at(loudness)
         return replace(
             self,
             hear=hear,
-            searches=self.searches if search else (),
-            words=self.words if search or review else (),
-            traits=self.traits if trait else (),
+            searches=self.searches if hear.searches else (),
+            words=self.words if hear.searches or hear.reviews else (),
+            traits=self.traits if hear.traits else (),
         )
 
     def said_in(self, data: Dataset) -> Self:
@@ -131,7 +128,7 @@ class Cues:
         if not len(self):
             return data
         events = self._heard(data.events, len(data.items), data.traits)
-        return replace(data, catalogue=self._catalogue(data.catalogue), events=events)
+        return replace(data, catalogue=self.catalogue(data.catalogue), events=events)
 
     def split(self, split: Split, data: Dataset) -> Split:
         """The split with the cues behind its items. data: as it was split, without cues."""
@@ -183,7 +180,10 @@ class Cues:
         lists = {name: tuple(state[name]) for name in ("searches", "words", "traits")}
         return cls(HearSpec(**state["hear"]), edges=edges, **lists)
 
-    def _catalogue(self, catalogue: Catalogue) -> Catalogue:
+    def catalogue(self, catalogue: Catalogue) -> Catalogue:
+        """The catalogue with a row for each cue behind its items; itself where there is none."""
+        if not len(self):
+            return catalogue
         known = [one for one in self.ids if one in catalogue.items]
         if known:
             raise DatasetError(

@@ -129,7 +129,8 @@ def contest(
         cues = Cues.of(data, recipe.hear)
     with meter.step("encode"):
         known = split.rows[split.cold == 0] if len(split.train) else split.rows  # without a log no item is better known
-        woven = encode(cues.dataset(data), recipe, train_rows=known, workers=workers, progress=tell)
+        catalogue = cues.catalogue(data.catalogue)
+        woven = encode(replace(data, catalogue=catalogue), recipe, train_rows=known, workers=workers, progress=tell)
         health["notes"] += unread(woven.reports)
     table = _dropped(woven.table, drop, seed)
     split = cues.split(split, data)
@@ -143,7 +144,7 @@ def contest(
         "metric": recipe.tune.metric,
         "drop": dict(drop or {}),
     }
-    trial = Trial(data, recipe, asked, health, stage.hearing({}), stage, cues, woven.reports)
+    trial = Trial(data, recipe, asked, health, stage.hearing({}), stage, cues, catalogue, woven.reports)
     for contender in contenders.line_up(recipe, stage.train.table, baselines=baselines, hear=cues.loudness()):
         _compete(trial, contender, meter, tell, work)
     if refit and trial.chosen.answers is not None:
@@ -212,7 +213,7 @@ def _fit_everything(folder: Path, trial: Trial, woven: Encoded, seed: int, work:
     found = trial.chosen.found
     cues = trial.cues.at(found.hear)
     data = cues.dataset(trial.dataset)
-    everything = data.train(woven.table.take(woven.table.ids.rows(data.items)), len(cues))
+    everything = data.train(woven.table.of(data.items), len(cues))
     model = contenders.fit(found.contender, found.settings, everything, work)
     contender = replace(found.contender, settings=found.settings)
     save_model(folder, model, everything, data, contender, woven, cues, seed=seed)

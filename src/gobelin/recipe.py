@@ -112,6 +112,15 @@ class HearSpec(_Table):
     traits: Loudness = "auto"
     most: int = Field(default=1_000, ge=0)
 
+    def by_kind(self) -> dict[str, Loudness]:
+        """By the kind of event that a cue is."""
+        return {"search": self.searches, "review": self.reviews, "trait": self.traits}
+
+    def at(self, loudness: Mapping[str, float]) -> "HearSpec":
+        """With the loudness of each kind of event as said, 0 where it is not."""
+        search, review, trait = (loudness.get(kind, 0.0) for kind in self.by_kind())
+        return HearSpec(searches=search, reviews=review, traits=trait, most=self.most)
+
 
 class ReportSpec(_Table):
     """people: sample people shown. resamples: of the bootstrap behind every interval."""

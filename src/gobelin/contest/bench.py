@@ -68,9 +68,8 @@ class Bench:
         """The bench with cues (`gobelin.cues`) as loud as said, by kind of event; without those that are silent."""
         if not self.train.cues:
             return self
-        split, rows = self.split.hearing(loudness)
-        table = self.train.table
-        return Bench(split, split.train_value(table if len(rows) == len(table.ids) else table.take(rows)))
+        split = self.split.hearing(loudness)
+        return Bench(split, split.train_value(self.train.table.of(split.items)))
 
     def exam(self, part: PartName, among: Among = "all", restrict: Among = "all") -> Exam:
         """The users with a held-out pair, asking with their train history.

@@ -4,7 +4,6 @@ import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ class Trial:
     """Everything a report is made of; filled by `experiment.run` step by step.
 
     bench: as the chosen model hears it; stage: the bench with every cue, from which each contender hears what its
-    search says.
+    search says. catalogue: of the data set, with a row for each cue behind its items: what `split.rows` points into.
     """
 
     dataset: Dataset
@@ -63,6 +62,7 @@ class Trial:
     bench: Bench
     stage: Bench
     cues: Cues
+    catalogue: Catalogue
     encoders: Mapping[str, Any]
     judged: dict[str, Judged] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -78,11 +78,6 @@ class Trial:
     @property
     def chosen(self) -> Judged:
         return self.judged[self.recipe.name]
-
-    @cached_property
-    def catalogue(self) -> Catalogue:
-        """Of the data set, with a row for each cue behind its items: what `split.rows` points into."""
-        return self.cues.dataset(self.dataset).catalogue
 
 
 def ask(bench: Bench, model: Recommender) -> Answers | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gobelin.contest.tuning import Outcome, Settings, Trial, placed, position
+from gobelin.contest.tuning import Outcome, Settings, Trial, by_setting, placed, position, spent
 from gobelin.parts import Knob, need
 
 if TYPE_CHECKING:
@@ -64,14 +64,8 @@ class _Course:
 
     judge: Judge
     key: Callable[[Settings], str]
-    trials: int
     deadline: float
     seen: dict[str, Trial] = field(default_factory=dict)
-
-    def spent(self, trials: int) -> str | None:
-        if len(self.seen) >= trials:
-            return "trials"
-        return "seconds" if self.seen and time.monotonic() >= self.deadline else None
 
     def judged(self, settings: Settings, asked: "optuna.trial.Trial") -> Trial:
         import optuna
@@ -114,9 +108,9 @@ def search(
     The first trial is `start` as it is, on the grid or off it. Raises MissingExtra without Optuna.
     """
     need("tune", "A search by Optuna")
-    course = _Course(judge, key, trials, time.monotonic() + seconds)
+    course = _Course(judge, key, time.monotonic() + seconds)
     apart = [_Axis((knob,)) for knob in knobs]
-    together = _together(knobs)
+    together = [_Axis(mates) for mates in by_setting(knobs)]
     ended: str = "trials"
     before: tuple[Asked, ...] = ()
     if len(together) < len(apart):
@@ -124,13 +118,6 @@ def search(
     if ended != "seconds":
         ended, _ = _ask(course, apart, start, trials, seed + 1, before)
     return Outcome(course.best(), tuple(course.seen.values()), ended)
-
-
-def _together(knobs: Sequence[Knob]) -> list[_Axis]:
-    mates: dict[str, list[Knob]] = {}
-    for knob in knobs:
-        mates.setdefault(knob.setting if knob.sense is not None else knob.name, []).append(knob)
-    return [_Axis(tuple(some)) for some in mates.values()]
 
 
 Asked = tuple["optuna.trial.FrozenTrial", Settings]
@@ -163,7 +150,7 @@ def _ask(
     if not given:
         study.enqueue_trial({axis.name: axis.of(start) for axis in axes})
     repeats = 0
-    while not (ended := course.spent(trials)):
+    while not (ended := spent(course.seen, trials, course.deadline)):
         asked = study.ask(places)
         settings = start
         if given:  # the first is the start itself, which need not stand on the grid

@@ -10,8 +10,9 @@ unless the clock ended it, which the outcome says.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from gobelin.parts import Knob, settings_of
@@ -52,9 +53,7 @@ class _Walk:
     failed: dict[tuple[Any, int], tuple[float, float]] = field(default_factory=dict)  # (lost, the best value then)
 
     def spent(self) -> str | None:
-        if len(self.seen) >= self.trials:
-            return "trials"
-        return "seconds" if self.seen and time.monotonic() >= self.deadline else None
+        return spent(self.seen, self.trials, self.deadline)
 
     def hopeless(self, step: tuple[Any, int], best: Trial) -> bool:
         if step not in self.failed:
@@ -72,6 +71,13 @@ class _Walk:
             value = self.judge(settings)
             self.seen[key] = Trial(settings, value, time.monotonic() - begun)
         return self.seen[key]
+
+
+def spent(seen: Sized, trials: int, deadline: float) -> str | None:
+    """What ends a search that has seen so much, "trials" or "seconds", if anything; one trial is always made."""
+    if len(seen) >= trials:
+        return "trials"
+    return "seconds" if len(seen) and time.monotonic() >= deadline else None
 
 
 def search(
@@ -111,16 +117,16 @@ class _Joint:
 
 
 def _with_joint(knobs: Sequence[Knob]) -> list[Knob | _Joint]:
-    """The knobs in their order; before the first of a setting that several senses have, all of them together."""
+    """The knobs in their order; before those of a setting that several senses have, all of them together."""
     out: list[Knob | _Joint] = []
-    begun: set[str] = set()
-    for knob in knobs:
-        mates = tuple(k for k in knobs if k.setting == knob.setting)
-        if len(mates) > 1 and knob.setting not in begun:
-            out.append(_Joint(mates))
-        begun.add(knob.setting)
-        out.append(knob)
+    for mates in by_setting(knobs):
+        out += [_Joint(mates), *mates] if len(mates) > 1 else mates
     return out
+
+
+def by_setting(knobs: Sequence[Knob]) -> list[tuple[Knob, ...]]:
+    """The knobs of each setting, one for each sense that has it for itself, as they stand together in a list."""
+    return [tuple(mates) for _, mates in groupby(knobs, key=lambda knob: knob.setting)]
 
 
 def _turn(walk: _Walk, best: Trial, knob: Knob | _Joint) -> tuple[Trial, bool]:

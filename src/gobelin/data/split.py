@@ -133,18 +133,15 @@ class Split:
             cold=self.cold[rows],
         )
 
-    def hearing(self, loudness: Mapping[str, float]) -> tuple["Split", Int32[Array, " kept"]]:
-        """(the split with its cues as loud as said, the rows that it keeps of its items).
-
-        loudness: by the kind of event ("search", "review", "trait"), times what they were; a cue that is not heard at
-        all is left out.
-        """
+    def hearing(self, loudness: Mapping[str, float]) -> "Split":
+        """The split with its cues as loud as said: by the kind of event ("search", "review", "trait"), times what they
+        were. A cue that is not heard at all is left out."""
         first = int((self.cold != CUE).sum())
         factor = np.array([loudness.get(kind.name, 0.0) for kind in Kind], dtype=np.float32)
         train, added = (_louder(events, first, factor) for events in (self.train, self.added))
         heard = np.unique(np.concatenate([one.items[one.items >= first] for one in (train, added)]))
         rows = np.concatenate([np.arange(first), heard]).astype(np.int32)
-        return replace(self, train=train, added=added).on_items(rows), rows
+        return replace(self, train=train, added=added).on_items(rows)
 
     def refit(self) -> "Split":
         """The same split with validation's events in train: for a fit on train + validation, judged on test."""

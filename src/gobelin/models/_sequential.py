@@ -16,10 +16,10 @@ from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.learning import losses
 from gobelin.learning.items import From, ItemVectors
 from gobelin.learning.layers import table
-from gobelin.learning.loop import Plan, learn
+from gobelin.learning.loop import Plan, best_epoch, learn
 from gobelin.learning.senses import dense
 from gobelin.learning.sequences import GAPS, KINDS, Padded, cloze, padded, shuffled, windows
-from gobelin.protocols import Epoch, Journal, State
+from gobelin.protocols import Epoch, Journal, Monitor, State
 from gobelin.values import Queries, Train
 
 Loss = Literal["softmax", "sampled_softmax", "gbce", "bce", "bpr_max"]
@@ -100,6 +100,56 @@ def items_of(
     known = train.counts() > 0
     senses = {} if of == "ids" else dense(train.table, known if known.any() else ~known, rng)
     return ItemVectors(known, senses, dim, chance, of=of, share=share)
+
+
+class Model(Protocol):
+    """What the models of order state alike, and their reader, untaught."""
+
+    learning_rate: float
+    dropout: float
+    of: From
+    factors: int
+    loss: Loss
+    negatives: int
+    in_batch: float
+    calibration: float
+    length: int
+    batch: int
+    decay: float
+    epochs: int
+    patience: int
+    curve: tuple[Epoch, ...]
+    best_epoch: int
+    _kept: "Kept"
+
+    def _new_reader(self, chance: torch.Generator) -> nn.Module: ...
+
+
+def teach(
+    model: Model,
+    train: Train,
+    rng: np.random.Generator,
+    monitor: Monitor | None,
+    journal: Journal | None,
+    penalty: float = 0.0,
+) -> None:
+    """Fits the model. penalty: see `Course`."""
+    chance = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    items = items_of(train, model.factors, model.of, model.dropout, rng, chance)
+    network = Network(items, model._new_reader(chance))
+    plan = Plan(model.epochs, model.learning_rate, "adamw", model.decay, every=2, patience=model.patience)
+    course = Course(
+        plan, model.length, model.batch, model.loss, model.negatives, model.in_batch, model.calibration, penalty
+    )
+    answers: Any = model
+
+    def judge() -> float:
+        model._kept = Kept.of(network, model.length)
+        return monitor(answers) if monitor else 0.0
+
+    model.curve = learn_in_order(network, train, course, rng, judge if monitor else None, journal)
+    model.best_epoch = best_epoch(model.curve)
+    model._kept = Kept.of(network, model.length)
 
 
 def learn_in_order(

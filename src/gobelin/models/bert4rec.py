@@ -12,7 +12,6 @@ from torch.nn import functional
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.learning.items import From
 from gobelin.learning.layers import Block, dropout, linear, table
-from gobelin.learning.loop import Plan, best_epoch
 from gobelin.models import _sequential as sequential
 from gobelin.models._fitted import remade, state_of
 from gobelin.parts import Grid
@@ -65,21 +64,7 @@ class Bert4rec:
     def fit(
         self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None, journal: Journal | None = None
     ) -> Self:
-        chance = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        items = sequential.items_of(train, self.factors, self.of, self.dropout, rng, chance)
-        network = sequential.Network(items, self._new_reader(chance))
-        plan = Plan(self.epochs, self.learning_rate, "adamw", self.decay, every=2, patience=self.patience)
-        course = sequential.Course(
-            plan, self.length, self.batch, self.loss, self.negatives, self.in_batch, self.calibration
-        )
-
-        def judge() -> float:
-            self._kept = sequential.Kept.of(network, self.length)
-            return monitor(self) if monitor else 0.0
-
-        self.curve = sequential.learn_in_order(network, train, course, rng, judge if monitor else None, journal)
-        self.best_epoch = best_epoch(self.curve)
-        self._kept = sequential.Kept.of(network, self.length)
+        sequential.teach(self, train, rng, monitor, journal)
         return self
 
     def _new_reader(self, chance: torch.Generator) -> "_BothSides":

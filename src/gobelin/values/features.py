@@ -147,6 +147,10 @@ class FeatureTable:
         ids = self.ids.take(rows.tolist())
         return FeatureTable(ids, {name: one.take(rows, ids) for name, one in self.features.items()})
 
+    def of(self, ids: Vocabulary) -> "FeatureTable":
+        """The rows of these items, each of which it has; itself, uncopied, where it describes them and no other."""
+        return self if ids == self.ids else self.take(self.ids.rows(ids))
+
     def without(self, rows: Mapping[str, Bool[Array, " rows"]]) -> "FeatureTable":
         """Some rows of some senses made absent."""
         return FeatureTable(self.ids, {n: f.without(rows[n]) if n in rows else f for n, f in self.features.items()})
