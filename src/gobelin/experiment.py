@@ -15,6 +15,7 @@ from gobelin.contest.bench import Bench
 from gobelin.contest.calibration import Joint
 from gobelin.contest.contenders import Contender, Found
 from gobelin.contest.evidence import Judged, Trial
+from gobelin.contest.line_up import line_up
 from gobelin.cues import Cues
 from gobelin.data.cleaning import clean
 from gobelin.data.dataset import Dataset
@@ -145,7 +146,7 @@ def contest(
         "drop": dict(drop or {}),
     }
     trial = Trial(data, recipe, asked, health, stage.hearing({}), stage, cues, catalogue, woven.reports)
-    for contender in contenders.line_up(recipe, stage.train.table, baselines=baselines, hear=cues.loudness()):
+    for contender in line_up(recipe, stage.train.table, baselines=baselines, hear=cues.loudness()):
         _compete(trial, contender, meter, tell, work)
     if refit and trial.chosen.answers is not None:
         with meter.step("refit"):

@@ -1,4 +1,4 @@
-"""Who competes in a run: the recipe's model, the same with fewer senses, and the baselines, each searched alike."""
+"""A model that competes in a run: searched on validation like every other, and fitted."""
 
 import hashlib
 import time
@@ -14,13 +14,12 @@ from gobelin.contest import hearing, methods, tuning
 from gobelin.contest.bench import Among, Bench, Exam
 from gobelin.contest.methods import Tried
 from gobelin.contest.optuna_search import Judge, Tell
-from gobelin.errors import RecipeError, UserError, nearest
+from gobelin.errors import UserError
 from gobelin.protocols import Combines, Epoch, Journal, Learns, Recommender
-from gobelin.recipe import EACH_SENSE, Recipe, TuneSpec
-from gobelin.values import FeatureTable, Train
+from gobelin.recipe import TuneSpec
+from gobelin.values import Train
 
 Role = Literal["chosen", "ablation", "baseline"]
-MEDIA = ("text", "image", "audio", "video")
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,6 @@ class Contender:
     senses: tuple[str, ...]
     hear: Mapping[str, float | None] = field(default_factory=dict)
 
-
-DEAF = "without cues"
-"""The ablation that does not hear what people say and who they are."""
 
 LONGEST = 0.5  # share of a search's seconds that one training may take: a search of one is none
 
@@ -67,94 +63,13 @@ class Found:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def line_up(
-    recipe: Recipe, table: FeatureTable, *, baselines: bool, hear: Mapping[str, float | None] | None = None
-) -> list[Contender]:
-    """The chosen model first, then its ablations, then the baselines; hear: as all but the deaf one may."""
-    every = _line_up(recipe, table, baselines)
-    if not hear:
-        return every
-    chosen = every[0]
-    if baselines and (recipe.ablations is True or (recipe.ablations and DEAF in recipe.ablations)):
-        every.insert(1, replace(chosen, name=f"{recipe.name} ({DEAF})", role="ablation"))
-    return [one if one.name.endswith(f"({DEAF})") else replace(one, hear=hear) for one in every]
-
-
-def _line_up(recipe: Recipe, table: FeatureTable, baselines: bool) -> list[Contender]:
-    senses = tuple(table)
-    spec = recipe.model
-    chosen = Contender(recipe.name, "chosen", spec.part, spec.settings, senses)
-    out = [chosen]
-    if not baselines:
-        return out
-    if recipe.ablations and senses and _reads_senses(spec.part, spec.settings):
-        for name, fewer in _ablations(recipe, table).items():
-            out.append(replace(chosen, name=f"{recipe.name} ({name})", role="ablation", senses=fewer))
-    for name, base in recipe.baselines.items():
-        settings = base.settings
-        each = settings.pop(EACH_SENSE, False)
-        if _reads_senses(base.part, settings) and not senses:
-            continue
-        if each and len(senses) > 1:
-            out += [Contender(f"{name} ({s})", "baseline", base.part, settings, (s,)) for s in senses]
-        out.append(Contender(name, "baseline", base.part, settings, senses))
-    return out
-
-
-def _reads_senses(part: str, settings: Mapping[str, Any]) -> bool:
+def reads_senses(part: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a model, or one of those that it combines, has settings for each sense."""
     cls: Any = parts.find("models", part).load()
     if any(knob.sense for knob in parts.knobs(cls, ["any"])):
         return True
     made = parts.make(cls, settings, where=f"models.{part}")
-    return isinstance(made, Combines) and any(_reads_senses(*member(spec)) for spec in made.members.values())
-
-
-def _ablations(recipe: Recipe, table: FeatureTable) -> dict[str, tuple[str, ...]]:
-    every = fewer_senses(table)
-    if isinstance(recipe.ablations, bool):
-        return every
-    modalities = by_modality(table)
-    named: dict[str, tuple[str, ...]] = {}
-    for name in recipe.ablations:
-        if name == DEAF:
-            continue
-        several = [one.strip() for one in name.split("+")]
-        if name in every:
-            named[name] = every[name]
-        elif set(several) <= set(modalities):
-            named[name] = tuple(s for s in table if table[s].modality in several)
-        else:
-            raise RecipeError(
-                f"ablations names {name!r}.{nearest(name, every)}",
-                "one of " + ", ".join(every) + ", or modalities joined by +.",
-                "correct the name, or say ablations = true for all.",
-            )
-    return named
-
-
-def by_modality(table: FeatureTable) -> dict[str, tuple[str, ...]]:
-    out: dict[str, tuple[str, ...]] = {}
-    for sense in table:
-        out[table[sense].modality] = (*out.get(table[sense].modality, ()), sense)
-    return out
-
-
-def fewer_senses(table: FeatureTable) -> dict[str, tuple[str, ...]]:
-    """By name the senses of each ablation: the log alone, one modality alone, all media, and of more than two media
-    all modalities but one.
-
-    Two encoders of one modality stand and fall together: what they add to each other is no question of the data.
-    """
-    modalities = by_modality(table)
-    sets: dict[str, tuple[str, ...]] = {"log": ()}
-    if len(modalities) > 1:
-        sets |= modalities
-        media = [modality for modality in modalities if modality in MEDIA]
-        if 1 < len(media) < len(modalities):
-            sets[" + ".join(media)] = tuple(s for s in table if table[s].modality in media)
-        if len(media) > 2:
-            sets |= {f"without {one}": tuple(s for s in table if table[s].modality != one) for one in media}
-    return sets
+    return isinstance(made, Combines) and any(reads_senses(*member(spec)) for spec in made.members.values())
 
 
 def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
@@ -171,7 +86,7 @@ def fit(contender: Contender, settings: Mapping[str, Any], train: Train, work: P
 
     Raises UserError where there is nothing to learn from: no log, and no sense that the model reads.
     """
-    if not len(train.histories.items) and not (contender.senses and _reads_senses(contender.part, contender.settings)):
+    if not len(train.histories.items) and not (contender.senses and reads_senses(contender.part, contender.settings)):
         raise UserError(
             f"{contender.name} learns from the log, and this data set has none.",
             "interactions, or a model that reads content (weave, content_neighbours) and items that have some.",

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gobelin.contest.bench import Bench, Exam
-from gobelin.contest.contenders import Found, fewer_senses
+from gobelin.contest.contenders import Found
+from gobelin.contest.line_up import fewer_senses
 from gobelin.cues import Cues
 from gobelin.data.catalogue import Catalogue
 from gobelin.data.dataset import Dataset
