@@ -102,6 +102,7 @@ def items_of(
     return ItemVectors(known, senses, dim, chance, of=of, share=share)
 
 
+@runtime_checkable
 class Model(Protocol):
     """What the models of order state alike, and their reader, untaught."""
 
@@ -120,7 +121,6 @@ class Model(Protocol):
     patience: int
     curve: tuple[Epoch, ...]
     best_epoch: int
-    _kept: "Kept"
 
     def _new_reader(self, chance: torch.Generator) -> nn.Module: ...
 
@@ -141,15 +141,15 @@ def teach(
     course = Course(
         plan, model.length, model.batch, model.loss, model.negatives, model.in_batch, model.calibration, penalty
     )
-    answers: Any = model
+    answers: Any = model  # a model has nothing kept before it is taught: no protocol can ask it to
 
     def judge() -> float:
-        model._kept = Kept.of(network, model.length)
+        answers._kept = Kept.of(network, model.length)
         return monitor(answers) if monitor else 0.0
 
     model.curve = learn_in_order(network, train, course, rng, judge if monitor else None, journal)
     model.best_epoch = best_epoch(model.curve)
-    model._kept = Kept.of(network, model.length)
+    answers._kept = Kept.of(network, model.length)
 
 
 def learn_in_order(
