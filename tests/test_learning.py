@@ -134,6 +134,11 @@ def test_layers_have_the_gradients_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(tower, (x,), atol=1e-6, rtol=1e-4)
 
 
+def test_heads_that_do_not_divide_a_vector_are_told() -> None:
+    with pytest.raises(UserError, match=r"3 heads and vectors of 64.*(?s:.)*set heads to 1, or factors to 66"):
+        Block(64, 3, 0.0, torch.Generator())
+
+
 def test_attention_looks_only_where_it_may() -> None:
     block = Block(8, 2, 0.0, chance())
     x = torch.randn(1, 5, 8, generator=chance(1))

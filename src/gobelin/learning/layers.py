@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import gcd
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from gobelin.errors import UserError
 
 
 def dropout(x: Tensor, share: float, chance: torch.Generator | None) -> Tensor:
@@ -56,7 +59,11 @@ class Attention(nn.Module):
     def __init__(self, dim: int, heads: int, share: float, chance: torch.Generator) -> None:
         super().__init__()
         if dim % heads:
-            raise ValueError(f"{heads} heads do not divide {dim} dimensions")
+            raise UserError(
+                f"{heads} heads and vectors of {dim} numbers.",
+                "a number of heads that divides the numbers of a vector.",
+                f"set heads to {gcd(heads, dim)}, or factors to {dim // heads * heads + heads}.",
+            )
         self.heads, self.share = heads, share
         self.asked = linear(dim, 3 * dim, chance)
         self.told = linear(dim, dim, chance)
