@@ -26,6 +26,8 @@ from gobelin.errors import MissingExtra, RecipeError, UnknownName, nearest
 KINDS = {
     "encoders": "content to vectors",
     "readers": "content to readings: attributes that people can read",
+    "fusion": "several senses to one vector",
+    "estimators": "vectors to classes, labels or numbers",
     "models": "recommenders",
     "importers": "data in another format to a dataset folder",
     "weights": "pretrained weights that `gobelin models get` brings",

@@ -5,6 +5,7 @@ from gobelin.values.features import Block, Features, FeatureTable
 from gobelin.values.histories import Histories, Kind, Queries, Weighing, Wish
 from gobelin.values.ranked import Ranked
 from gobelin.values.readings import UNREADABLE, Reading, surest
+from gobelin.values.target import Target
 from gobelin.values.train import Train
 from gobelin.values.vocabulary import Vocabulary
 
@@ -19,6 +20,7 @@ __all__ = [
     "Queries",
     "Ranked",
     "Reading",
+    "Target",
     "Train",
     "Vocabulary",
     "Weighing",
