@@ -1,6 +1,6 @@
 """Several recipes, several seeds, and what happens when senses are missing: one page, paired tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from gobelin.meter import Meter
 from gobelin.recipe import PartSpec, Recipe
 
 METRICS = (f"recall@{SHOWN}", f"ndcg@{SHOWN}")
+
+Whole = Mapping[str, Mapping[int, Judged]]
+"""What was judged, by recipe and seed."""
 
 
 def compare(
@@ -75,14 +78,14 @@ def judged_by_recipe(
     work: Path,
     drops: Sequence[tuple[str, float]] = (),
     search_once: bool = False,
-    against: Mapping[str, str] | None = None,
+    pairs: Callable[[Whole], Sequence[tuple[str, str]]] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     command: str = "",
 ) -> dict[str, Any]:
     """What `compare.json` holds of these recipes, by the names they are given.
 
-    against: of a recipe, the one that it is compared with; None: the first with every other one, as in `compare`.
+    pairs: of all that was judged, who is compared with whom; None: the first with every other one, as in `compare`.
     work: where a process that is killed leaves what was judged, for the next call.
     """
     tell = progress or (lambda step, done, total: None)
@@ -122,13 +125,13 @@ def judged_by_recipe(
             name: {**_recipe(found), "memory_mb": round(meter.memory_mb.get(name, 0.0), 1)}
             for name, found in whole.items()
         },
-        "comparisons": _comparisons(whole, against),
+        "comparisons": _comparisons(whole, pairs),
         "drops": [
             {
                 "field": sense,
                 "share": share,
                 "recipes": {name: {"metrics": _mean(found)} for name, found in by_name.items()},
-                "comparisons": _comparisons(by_name, against),
+                "comparisons": _comparisons(by_name, pairs),
             }
             for sense, share, by_name in dropped
         ],
@@ -180,10 +183,10 @@ def _mean(found: Mapping[int, Judged]) -> dict[str, Any]:
     return out
 
 
-def _comparisons(whole: Mapping[str, Mapping[int, Judged]], against: Mapping[str, str] | None) -> list[dict[str, Any]]:
+def _comparisons(whole: Whole, pairs: Callable[[Whole], Sequence[tuple[str, str]]] | None) -> list[dict[str, Any]]:
     first, *rest = whole
     rows: list[dict[str, Any]] = []
-    for name, other in [(first, other) for other in rest] if against is None else against.items():
+    for name, other in [(first, other) for other in rest] if pairs is None else pairs(whole):
         for metric in METRICS:
             ours, theirs, users = [], [], []
             for seed, one in whole[name].items():

@@ -146,6 +146,11 @@ def check_extra(kind: str, name: str) -> None:
     need(find(kind, name).needs, f"The part {name!r}")
 
 
+def installed(part: Part) -> bool:
+    """Whether every extra that it wants is there."""
+    return all(importlib.util.find_spec(one) is not None for extra in part.needs for one in EXTRAS[extra])
+
+
 def need(extras: str | tuple[str, ...], what: str) -> None:
     """Raises MissingExtra, which names the pip command, where a package of the extra, or of several, is not installed.
 

@@ -2,11 +2,12 @@
 
     write_report(report, folder, pictures)      # the mapping that is written as report.json; a folder of pictures
     write_compare(report, folder)               # the mapping that is written as compare.json
+    write_fusions(report, folder)               # the mapping that is written as fusions.json
     sentence(report)                            # what a manager would quote; the terminal prints it too
 
 Every section but the sentence may be missing. Pictures are scaled down and written into the page, plots are inline SVG,
 there is no script and no address to fetch from. Words come from `words` and `findings`, drawings from `plots`,
-what templates need from `views` (measured), `context` (what stands around it) and `seeds` (several runs).
+what templates need from `views` (measured), `context` (what stands around it), `seeds` (several runs) and `fused`.
 """
 
 import functools
@@ -18,13 +19,13 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from gobelin.evaluation import context, marks, seeds, views, words
+from gobelin.evaluation import context, fused, marks, seeds, views, words
 from gobelin.evaluation.findings import facts, sentence
 from gobelin.evaluation.pictures import Album, Pictures
 from gobelin.evaluation.seeds import compare_sentence
 from gobelin.files import replace_file
 
-__all__ = ["compare_sentence", "render", "render_compare", "sentence", "write_compare", "write_report"]
+__all__ = ["compare_sentence", "render", "render_compare", "sentence", "write_compare", "write_fusions", "write_report"]
 
 
 def write_report(report: Mapping[str, Any], folder: Path, pictures: Pictures = None) -> Path:
@@ -35,6 +36,21 @@ def write_report(report: Mapping[str, Any], folder: Path, pictures: Pictures = N
 def write_compare(report: Mapping[str, Any], folder: Path) -> Path:
     """Draws `compare.html` into the folder, whole or not at all; returns its path. See `render_compare`."""
     return _publish(render_compare(report), folder / "compare.html")
+
+
+def write_fusions(report: Mapping[str, Any], folder: Path) -> Path:
+    """Draws `fusions.html` into the folder, whole or not at all; returns its path. See `fused`."""
+    page = (
+        _templates()
+        .get_template("fusions.html")
+        .render(
+            name=context.name(report),
+            sentence=fused.fusions_sentence(report),
+            **seeds.view(report),
+            **fused.fusions_view(report),
+        )
+    )
+    return _publish(page, folder / "fusions.html")
 
 
 def _publish(page: str, target: Path) -> Path:
