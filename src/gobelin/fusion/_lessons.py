@@ -75,7 +75,7 @@ class _Foretells:
         wanted = np.zeros(target.values.shape, dtype=np.float32)
         wanted[rows] = columns(target, rows) if target.told == "numbers" else target.values[rows]
         self.wanted = torch.from_numpy(wanted)
-        self.fuser, self.head = fuser, linear(dim, wanted.shape[1], chance)
+        self.fuser, self.head = fuser, linear(dim, len(target.names), chance)
         self.network = nn.ModuleList([fuser, self.head])
 
     def loss(self, rows: Tensor, chance: torch.Generator | None) -> Tensor:

@@ -47,7 +47,11 @@ class Lesson(Protocol):
 
     rows: Int64[Array, " rows"]
     monitored: bool
-    network: nn.Module  # the fuser and whatever else is learned
+
+    @property
+    def network(self) -> nn.Module:
+        """The fuser and whatever else is learned."""
+        ...
 
     def loss(self, rows: Tensor, chance: torch.Generator | None) -> Tensor:
         """Of some of its rows; chance None: nothing is hidden or dropped."""

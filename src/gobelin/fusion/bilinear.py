@@ -79,10 +79,11 @@ class _Product(nn.Module):
     def __init__(self, dims: Sequence[int], dim: int, rank: int, share: float, chance: torch.Generator) -> None:
         super().__init__()
         self.share, self.rank, self.dim = share, rank, dim
-        self.factors = nn.ModuleList([linear(one, rank * dim, chance) for one in dims])
+        factors = [linear(one, rank * dim, chance) for one in dims]
         with torch.no_grad():
-            for factor in self.factors:
+            for factor in factors:
                 factor.weight.mul_(0.3)
+        self.factors = nn.ModuleList(factors)
 
     def forward(self, values: Sequence[Tensor], held: Tensor, chance: torch.Generator | None) -> Tensor:
         """Blocks that are zero where they are not held, (rows, senses) -> (rows, dim)."""

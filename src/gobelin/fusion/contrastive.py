@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from torch.nn import functional
 from gobelin.arrays import Array, Bool
 from gobelin.fusion._blocks import Blocks
 from gobelin.fusion._fitted import remade, state_of
-from gobelin.fusion._trained import Course, Scaled, Trained, taught
-from gobelin.learning.layers import linear
+from gobelin.fusion._trained import Course, Lesson, Scaled, Trained, taught
+from gobelin.learning.layers import table
 from gobelin.learning.losses import info_nce
 from gobelin.parts import Grid
 from gobelin.protocols import State
@@ -59,8 +59,8 @@ class Contrastive:
     def _maps(self, dims: Sequence[int], chance: torch.Generator) -> nn.Module:
         return _Maps(dims, self.dim, chance)
 
-    def _lesson(self, may: Bool[Array, " rows"]) -> Callable[[nn.Module, Blocks, torch.Generator], "_Agrees"]:
-        def lesson(maps: nn.Module, blocks: Blocks, chance: torch.Generator) -> _Agrees:
+    def _lesson(self, may: Bool[Array, " rows"]) -> Callable[[nn.Module, Blocks, torch.Generator], Lesson]:
+        def lesson(maps: Any, blocks: Blocks, chance: torch.Generator) -> Lesson:
             return _Agrees(maps, blocks, may, self.temperature)
 
         return lesson
@@ -81,10 +81,20 @@ class Contrastive:
 class _Maps(nn.Module):
     def __init__(self, dims: Sequence[int], dim: int, chance: torch.Generator) -> None:
         super().__init__()
-        self.maps = nn.ModuleList([linear(one, dim, chance, bias=False) for one in dims])
+        self.maps = nn.ParameterList([table(one, dim, one**-0.5, chance) for one in dims])
+
+    def begin(self, blocks: Blocks, may: Bool[Array, " rows"]) -> None:
+        """At the principal axes of each sense, as many as the space has room for, the largest first."""
+        for sense, (block, own) in enumerate(zip(blocks.values, self.maps, strict=True)):
+            x = block[may & blocks.held[:, sense]].astype(np.float64)
+            axes = torch.from_numpy(np.linalg.eigh(x.T @ x)[1][:, ::-1].astype(np.float32))
+            kept = min(own.shape)
+            with torch.no_grad():
+                own.zero_()
+                own[:, :kept] = axes[:, :kept]
 
     def project(self, values: Sequence[Tensor]) -> list[Tensor]:
-        return [functional.normalize(map_(block), dim=-1) for map_, block in zip(self.maps, values, strict=True)]
+        return [functional.normalize(block @ own, dim=-1) for own, block in zip(self.maps, values, strict=True)]
 
     def forward(self, values: Sequence[Tensor], held: Tensor, chance: torch.Generator | None) -> Tensor:
         """Blocks, (rows, senses) -> (rows, dim)."""
@@ -95,22 +105,16 @@ class _Maps(nn.Module):
 class _Agrees:
     monitored = True
 
-    def __init__(self, maps: nn.Module, blocks: Blocks, may: Bool[Array, " rows"], temperature: float) -> None:
-        assert isinstance(maps, _Maps)
+    def __init__(self, maps: _Maps, blocks: Blocks, may: Bool[Array, " rows"], temperature: float) -> None:
+        maps.begin(blocks, may)
         self.network, self.temperature = maps, temperature
-        for sense, (map_, block) in enumerate(zip(maps.maps, blocks.values, strict=True)):
-            x = block[may & blocks.held[:, sense]].astype(np.float64)
-            axes = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, : map_.weight.shape[0]]  # the largest first
-            with torch.no_grad():
-                map_.weight.zero_()
-                map_.weight[: axes.shape[1]] = torch.from_numpy(axes.T.astype(np.float32).copy())
         self.rows = np.flatnonzero(may & (blocks.held.sum(axis=1) >= 2))
         self.given = Scaled(blocks)
 
     def loss(self, rows: Tensor, chance: torch.Generator | None) -> Tensor:
         values, held = self.given.rows(rows)
         said = self.network.project(values)
-        lost = [0 * torch.stack([map_.weight.sum() for map_ in self.network.maps]).sum()]
+        lost = [0 * said[0].sum()]
         for a, b in combinations(range(len(said)), 2):
             both = held[:, a] & held[:, b]
             if int(both.sum()) > 1:
