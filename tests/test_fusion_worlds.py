@@ -3,7 +3,7 @@
 `EXPECTED` was written down before anything was measured. Where a measurement said otherwise, the bounds of that method
 stand in `OTHERWISE` with what is so instead; nothing was tuned to make theory right. A method is judged by a logistic
 regression on its vectors, learned on half of the rows and asked about the other; its value is a difference of
-accuracies, whose deviation from world to world is about .03.
+accuracies, whose deviation from world to world is about .03 (.05 where half of the rows are asked).
 """
 
 import functools
@@ -104,7 +104,26 @@ EXPECTED: Mapping[str, Mapping[str, Said]] = {
     },
 }  # fmt: skip
 
-OTHERWISE: Mapping[tuple[str, str], Said] = {}
+# Measured on the world of the test, then on two more draws of it
+OTHERWISE: Mapping[tuple[str, str], Said] = {
+    ("complementary", "cca"): Said(
+        0.3, 0.55, "the 8 of 16 directions that agree by chance still hold much of what the kinds tell (.46, .39, .38)"
+    ),
+    ("complementary", "mean of answers"): Said(
+        0.15,
+        0.35,
+        "each answer guesses among the four classes it leaves open, and a mean adds the guesses; where "
+        "logarithms are added, as in stacking, the other sense rules them out (.24, .23, .20)",
+    ),
+    ("lacking, without", "cca"): Said(
+        -0.15,
+        0.05,
+        "one projection alone lies farther out than the mean of two, on which the judge learned (-.09, -.02, -.08)",
+    ),
+    ("lacking, with", "contrastive"): Said(
+        -0.15, 0.15, "15 held-out pairs stop it: by chance before the maps of both senses meet (-.09, .09, .09)"
+    ),
+}
 
 
 @functools.cache
@@ -187,9 +206,17 @@ def measured(method: str, world: str) -> float:
     return float(ours[among].mean() - right(WORDS, world)[among].mean())
 
 
+def deep(method: str) -> bool:
+    return method.isidentifier() and method != "stacking" and "deep" in parts.find("fusion", method).needs
+
+
 @pytest.mark.parametrize(
     ("method", "world"),
-    [pytest.param(method, world, id=f"{world}-{method}") for world, said in EXPECTED.items() for method in said],
+    [
+        pytest.param(method, world, marks=[pytest.mark.long] if deep(method) else [], id=f"{world}-{method}")
+        for world, said in EXPECTED.items()
+        for method in said
+    ],
 )
 def test_a_fusion_does_as_theory_says(method: str, world: str) -> None:
     said = OTHERWISE.get((world, method)) or EXPECTED[world][method]

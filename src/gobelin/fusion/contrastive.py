@@ -40,13 +40,13 @@ class Contrastive:
 
     needs: ClassVar[tuple[str, ...]] = ("deep",)
 
-    learning_rate: Annotated[float, Gt(0), Grid(0.0003, 0.001, 0.003)] = 0.001
+    learning_rate: Annotated[float, Gt(0), Grid(0.001, 0.003, 0.01)] = 0.003
     temperature: Annotated[float, Gt(0), Grid(0.05, 0.1, 0.2, 0.5)] = 0.2
     dim: Annotated[int, Ge(1), Grid(16, 32, 64, 128)] = 64
     decay: Annotated[float, Ge(0)] = 0.01
-    batch: Annotated[int, Ge(2)] = 256
+    batch: Annotated[int, Ge(2)] = 128
     epochs: Annotated[int, Ge(1)] = 100
-    patience: Annotated[int, Ge(1)] = 5
+    patience: Annotated[int, Ge(1)] = 10
     _trained: Trained = field(init=False, repr=False, compare=False)
 
     def fit(

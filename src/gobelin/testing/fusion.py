@@ -23,7 +23,7 @@ from gobelin.values import Features, FeatureTable, Target, Vocabulary
 
 Make = Callable[[], Fusion]
 
-BRIEF = 3  # epochs that a trained fusion is given
+BRIEF = 2  # epochs that a trained fusion is given
 ROWS, LEARN = 60, 45
 
 
