@@ -45,7 +45,7 @@ def check(rule: str, told: Told) -> None:
         raise UnknownName(
             f"No rule {rule!r} decides on {told}.{nearest(rule, known)}",
             "one of " + ", ".join(known) + ".",
-            "see docs.",
+            "docs/predicting.md says what each does.",
         )
 
 

@@ -19,7 +19,7 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Weaving:
-    """fixed: senses that learn nothing, of all rows; learned: the recipe of those that do (words, attributes, scales)."""
+    """fixed: senses that learn nothing, of all rows; learned: the recipe of those that do (words, attributes)."""
 
     data: Dataset
     fixed: Encoded
