@@ -119,6 +119,62 @@ def predict(
         show_prediction(report, out)
 
 
+def cluster(
+    dataset: FolderArg,
+    out: Annotated[Path, typer.Option(help="The folder to write.", show_default=False)],
+    against: Annotated[
+        str | None, typer.Option(help="A column that the clusters are compared with.", show_default=False)
+    ] = None,
+    methods: Annotated[str, typer.Option(help="kmeans, mixture, agglomerative, joined by commas.")] = "kmeans",
+    clusters: Annotated[str, typer.Option(help="The grid of k, joined by commas.")] = "2,3,5,8,12,20,30",
+    features: Annotated[
+        str | None, typer.Option(help="Senses or columns that may be read, joined by commas.", show_default=False)
+    ] = None,
+    ignore: Annotated[
+        str | None, typer.Option(help="Columns that may not be read, joined by commas.", show_default=False)
+    ] = None,
+    fusion: Annotated[str, typer.Option(help="The fusion behind the clustering of all senses.")] = "concatenation",
+    recipe: Annotated[str, typer.Option(help="Whose encoders are used.")] = "weave",
+    seed: Annotated[int, typer.Option(help="Of everything that draws.")] = 0,
+    set_: Sets = None,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Put rows that are alike together: `gobelin cluster shop --out clusters --against categories`.
+
+    By each sense, by all of them fused, and by the consensus of the senses; each cluster is told by typical items,
+    attributes and words.
+    """
+    from gobelin.tasks.clustering import cluster as run
+    from gobelin.tasks.records import Reading
+
+    with show.progress() as tell:
+        report = run(
+            dataset, out, reading=Reading(features=_names(features), ignore=_names(ignore)), against=against,
+            methods=_names(methods), ks=_numbers(clusters), fusion=fusion, recipe=recipe, settings=tuple(set_ or ()),
+            seed=seed, workers=workers, progress=tell,
+        )  # fmt: skip
+    if json:
+        show.as_json(report)
+        return
+    figures = ["silhouette", *(["nmi", "ari"] if against else [])]
+    rows = [[n, one["k"], f"{one['rows']:,}", *(_figure(one.get(f)) for f in figures)]
+            for n, one in report["clusterings"].items()]  # fmt: skip
+    show.table(["clustering", "k", "rows", *figures], rows, title=f"{report['rows']:,} rows of {dataset.name}")
+    show.out.print()
+    lines = [[one["size"], "; ".join(t["title"] for t in one["typical"][:2]), ", ".join(one["words"][:5]),
+              ", ".join(f"{a['attribute']} = {a['value']}" for a in one["attributes"][:2])]
+             for one in report["clusters"]]  # fmt: skip
+    show.table(["rows", "typical", "words", "attributes"], lines, title=f"clusters of {report['described']}", numeric=9)
+    show.out.print(f"Everything: {out / 'clusters.json'}")
+
+
+def _numbers(told: str) -> tuple[int, ...]:
+    if not all(one.isdigit() for one in _names(told)) or not _names(told):
+        raise UserError(f"--clusters {told}.", "whole numbers joined by commas.", "e.g. --clusters 5,10,20.")
+    return tuple(int(one) for one in _names(told))
+
+
 def _new(run: Path, records: Path, out: Path | None, workers: int | None, json: bool) -> None:
     from gobelin.tasks.saved import predict_new
 

@@ -160,8 +160,8 @@ def figures(target: Target) -> dict[str, Figure]:
         return _of_numbers()
     if target.told == "labels":
         k = max(1, round(float(target.values[target.known].sum(axis=1).mean())))
-        return {
-            f"recall@{RECALLED}": _recall_at(RECALLED),
+        recalled = {f"recall@{RECALLED}": _recall_at(RECALLED)} if len(target.names) > RECALLED else {}
+        return recalled | {
             f"f1_micro@{k}": lambda p, y, w: _micro(top(p, k), y, w),
             f"jaccard@{k}": _jaccard_at(k),
             "f1_micro": lambda p, y, w: _micro(p > 0.5, y, w),
