@@ -10,6 +10,7 @@ import typer
 from gobelin.cli import show
 from gobelin.cli.asking import attributes, explain, interests, recommend, search, similar
 from gobelin.cli.options import DatasetArg, Json, RunArg, Sets, Workers, equals
+from gobelin.cli.predicting import cluster, predict
 from gobelin.errors import UserError, nearest
 
 app = typer.Typer(
@@ -303,7 +304,7 @@ def update(
     show.out.print(f"{', '.join(counts) or 'Nothing changed'}; {sum(change['seconds'].values()):.1f} s.")
 
 
-for ask in (recommend, search, similar, explain, interests, attributes):
+for ask in (recommend, search, similar, explain, interests, attributes, predict, cluster):
     app.command()(ask)
 
 
