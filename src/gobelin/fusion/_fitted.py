@@ -1,0 +1,19 @@
+"""A fitted fusion to its state and back: its settings by name, and what it learned."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from gobelin.parts import settings_of
+from gobelin.protocols import State
+
+Made = TypeVar("Made")
+
+
+def state_of(fusion: object, **learned: Any) -> State:
+    return {**settings_of(fusion), **learned}
+
+
+def remade(cls: type[Made], state: Mapping[str, Any]) -> Made:
+    """The part with the settings of a state, nothing learned yet."""
+    return cls(**{name: state[name] for name in inspect.signature(cls).parameters})
