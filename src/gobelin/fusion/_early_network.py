@@ -31,8 +31,9 @@ class Network(nn.Module):
     def __init__(self, inputs: Sequence[Input], build: Build, outputs: int, chance: torch.Generator) -> None:
         super().__init__()
         width, share = build.width, build.dropout
-        self.towers = nn.ModuleList([tower_of(one.layout, one.width, width, share, chance) for one in inputs])
-        lengths = [int(tower.length) for tower in self.towers]
+        towers = [tower_of(one.layout, one.width, width, share, chance) for one in inputs]
+        lengths = [tower.length for tower in towers]
+        self.towers = nn.ModuleList(towers)
         seconds = [0.0 if one.layout is None else one.layout.seconds for one in inputs]
         self.joining = Joining(lengths, seconds, width, build.join, build.steps, chance)
         runs = lengths if build.join == "sequence" else [build.steps]

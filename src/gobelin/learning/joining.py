@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gobelin.arrays import Array, Float32
 from gobelin.learning.layers import Block, Tower, linear, table
 from gobelin.learning.pooling import Pooling
 from gobelin.learning.recurrent import Recurrent, Windows
-from gobelin.media.alignment import Stream, align
+from gobelin.media.alignment import shares
 
 Join = Literal["sequence", "concatenate", "mean"]
 """One after another; or side by side, or the mean, at each step of one timeline."""
@@ -45,8 +43,8 @@ class Joining(nn.Module):
             return
         self.places = table(steps, width, 0.1, chance)
         self.turn = linear(self.parts * (width + 1), width, chance) if join == "concatenate" else None
-        for number, shares in enumerate(_shares(lengths, seconds, steps)):
-            self.register_buffer(f"shares{number}", torch.from_numpy(shares), persistent=False)
+        for number, one in enumerate(shares(lengths, seconds, steps)):
+            self.register_buffer(f"shares{number}", torch.from_numpy(one), persistent=False)
 
     @property
     def groups(self) -> int:
@@ -59,8 +57,8 @@ class Joining(nn.Module):
             return torch.cat(list(tokens), dim=1), torch.cat(list(real), dim=1)
         means, marks = [], []
         for number, (one, there) in enumerate(zip(tokens, real, strict=True)):
-            shares = getattr(self, f"shares{number}")  # (steps, length)
-            held = shares * there.unsqueeze(1)  # (n, steps, length)
+            taken = getattr(self, f"shares{number}")  # (steps, length)
+            held = taken * there.unsqueeze(1)  # (n, steps, length)
             total = held.sum(-1, keepdim=True)
             means.append(held @ one / total.clamp_min(1e-9))
             marks.append(total > 1e-9)
@@ -70,17 +68,6 @@ class Joining(nn.Module):
         else:
             x = torch.stack(means).sum(0) / mark.sum(-1, keepdim=True).clamp_min(1)
         return x + self.places, mark.any(-1)
-
-
-def _shares(lengths: Sequence[int], seconds: Sequence[float], steps: int) -> list[Float32[Array, "steps length"]]:
-    """How much of each token lies in each step: what `align` makes of tokens that are the unit vectors."""
-    whole = max(seconds) or 1.0
-    out = []
-    for length, own in zip(lengths, seconds, strict=True):
-        edges = np.arange(length + 1) * ((own or whole) / length)
-        stream = Stream(np.eye(length, dtype=np.float32), edges[:-1], edges[1:])
-        out.append(align([stream], steps=steps, span=(0.0, whole)).values)
-    return out
 
 
 class Body(nn.Module):
@@ -122,7 +109,7 @@ class Body(nn.Module):
 
     def forward(self, x: Tensor, real: Tensor, chance: torch.Generator | None) -> Tensor:
         if self.reads == "mlp":
-            runs, marks = x.split(self.lengths, dim=1), real.split(self.lengths, dim=1)
+            runs, marks = torch.split(x, self.lengths, dim=1), torch.split(real, self.lengths, dim=1)
             x = torch.cat([_mean(one, mark) for one, mark in zip(runs, marks, strict=True)], dim=-1)
         elif self.reads == "attention":
             allowed = real.unsqueeze(1) | torch.eye(real.shape[1], dtype=torch.bool)

@@ -149,11 +149,17 @@ class _Eye(nn.Module):
         return x
 
 
-def tower_of(layout: Layout | None, dim: int, width: int, share: float, chance: torch.Generator) -> nn.Module:
+AnyTower = Words | Picture | Sound | Clip | Vector
+
+
+def tower_of(layout: Layout | None, dim: int, width: int, share: float, chance: torch.Generator) -> AnyTower:
     """The tower of a row of that layout; of a vector of `dim` where it is None."""
     if layout is None:
         return Vector(dim, width, share, chance)
-    return {"words": Words, "picture": Picture, "sound": Sound, "clip": Clip}[layout.kind](layout, width, share, chance)
+    kinds: dict[str, type[Words] | type[Picture] | type[Sound] | type[Clip]] = {
+        "words": Words, "picture": Picture, "sound": Sound, "clip": Clip,
+    }  # fmt: skip
+    return kinds[layout.kind](layout, width, share, chance)
 
 
 def _halved(size: int, times: int) -> int:
