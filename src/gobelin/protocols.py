@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
-from gobelin.values import Block, Contributions, Features, FeatureTable, Queries, Ranked, Reading, Target, Train
+from gobelin.values import Block, Contributions, Features, FeatureTable, Layout, Queries, Ranked, Reading, Target, Train
 
 State = Mapping[str, Any]
 """JSON values, numpy arrays and csr_arrays by name: all that a fitted part needs to come back. No pickle."""
@@ -70,6 +70,13 @@ class Pictures(Protocol):
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
         """One row a picture (RGB, upright); the row that `encode` gives for a lossless file of that picture."""
         ...
+
+
+@runtime_checkable
+class AsItIs(Protocol):
+    """An encoder whose rows are content itself, resampled to one shape, for fusions that learn to read it."""
+
+    row_layout: Layout
 
 
 @runtime_checkable
@@ -157,6 +164,15 @@ class Fusion(Protocol):
 
     @classmethod
     def from_state(cls, state: State) -> Self: ...
+
+
+@runtime_checkable
+class Foretells(Protocol):
+    """A fusion trained end to end: beside its vectors it has an answer of its own to the target of its fit."""
+
+    def predict(self, table: FeatureTable) -> Float32[Array, "rows outputs"]:
+        """As an Estimator's; where no sense says anything, the mean of the target in the fit."""
+        ...
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from gobelin.values.contributions import Contributions
 from gobelin.values.features import Block, Features, FeatureTable
 from gobelin.values.histories import Histories, Kind, Queries, Weighing, Wish
+from gobelin.values.layout import Layout
 from gobelin.values.ranked import Ranked
 from gobelin.values.readings import UNREADABLE, Reading, surest
 from gobelin.values.target import Target
@@ -17,6 +18,7 @@ __all__ = [
     "Features",
     "Histories",
     "Kind",
+    "Layout",
     "Queries",
     "Ranked",
     "Reading",
