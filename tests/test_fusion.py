@@ -42,7 +42,14 @@ def test_every_fusion_keeps_the_contract(name: str, check: str) -> None:
     CHECKS[check](lambda: parts.bind("fusion", name, {}))
 
 
-@pytest.mark.parametrize(("name", "said"), [(name, said) for name in SAID for said in SAID[name]])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param(name, said, marks=[pytest.mark.long] if "deep" in parts.find("fusion", name).needs else [])
+        for name in SAID
+        for said in SAID[name]
+    ],
+)
 def test_other_settings_keep_the_contract_too(name: str, said: dict) -> None:
     for check in ("targets", "missing", "added", "order", "state"):
         CHECKS[check](lambda: parts.bind("fusion", name, said))
@@ -467,6 +474,17 @@ def test_a_sense_of_another_width_is_one_clear_error() -> None:
     fusion = Concatenation().fit(table, every(table), None, rng())
     with pytest.raises(UserError, match="'a' has 3 dimensions"):
         fusion.fuse(table_of(sense("a", draw.normal(size=(9, 3)))))
+
+
+def test_values_that_are_not_finite_are_one_clear_error_in_a_fit_and_after_it() -> None:
+    values = rng().normal(size=(9, 4))
+    fusion = Concatenation().fit(table_of(sense("a", values)), np.ones(9, dtype=bool), None, rng())
+    values[2, 1] = np.nan
+    table = table_of(sense("a", values))
+    with pytest.raises(UserError, match="'a' holds values that are not finite"):
+        Pca().fit(table, every(table), None, rng())
+    with pytest.raises(UserError, match="'a' holds values that are not finite"):
+        fusion.fuse(table)
 
 
 @pytest.mark.parametrize("name", ["weighting", "gated"])

@@ -61,7 +61,7 @@ class Senses:
 
     @classmethod
     def fit(cls, table: FeatureTable, learn: Bool[Array, " rows"], most: int = WIDE) -> Self:
-        """Raises UserError where no sense says anything that differs in the learning rows."""
+        """Raises UserError where no sense says anything that differs in the learning rows, or a value is not finite."""
         if len(learn) != len(table.ids):
             raise ValueError(f"{len(learn)} marks of learning for {len(table.ids)} rows")
         told = [name for name in sorted(table) if _differs(table[name], learn)]
@@ -93,6 +93,7 @@ class Senses:
                     "encode the rows with the encoders of the fit, or fit anew.",
                 )
             block = way.apply(table[name])
+            _check_finite(table[name], np.isfinite(block.values).all(axis=1))
             values.append(np.asarray(block.values))
             held.append(block.present)
             present |= table[name].present
@@ -113,10 +114,21 @@ def fused(table: FeatureTable, values: Array, present: Bool[Array, " rows"]) -> 
     return Features("fused", "fused", table.ids, np.where(present[:, None], values, 0).astype(np.float32), present)
 
 
+def _check_finite(features: Features, finite: Bool[Array, "..."]) -> None:
+    if not finite.all():
+        raise UserError(
+            f"The sense {features.name!r} holds values that are not finite, in rows that are marked as present.",
+            "finite numbers, or rows marked as absent.",
+            "mark such rows as absent, or encode them again.",
+        )
+
+
 def _differs(features: Features, learn: Bool[Array, " rows"]) -> bool:
     rows = features.values[np.flatnonzero(features.present & learn)]
     if rows.shape[0] < 2:
         return False
+    numbers = rows.data if isinstance(rows, csr_array) else np.asarray(rows)
+    _check_finite(features, np.isfinite(numbers))
     if isinstance(rows, csr_array):
         return bool((np.asarray(rows.max(axis=0).todense()) != np.asarray(rows.min(axis=0).todense())).any())
     return bool((np.asarray(rows) != np.asarray(rows[:1])).any())

@@ -33,8 +33,8 @@ class Attention:
     (`hide`), so that each alone can speak.
 
     Learns from the target: cross-entropy for classes, binary for labels, squared error of standardised numbers; of
-    the rows with a known target a tenth is held out and says when to stop. Without a target it learns to give back the
-    senses, hidden ones too, for all of `epochs`.
+    the rows with a known target, where they are at least 40, a tenth is held out and says when to stop. Without a
+    target it learns to give back the senses, hidden ones too, for all of `epochs`.
 
     dim: of a token and of the fused vector, a multiple of heads; layers: 0 leaves the weights alone. Cost: a pass over
     the learning rows for each epoch, about three times `gated`'s. Relations: `gated` weighs each number by itself.

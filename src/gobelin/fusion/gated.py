@@ -30,8 +30,8 @@ class Gated:
     (`hide`), so that each alone can speak.
 
     Learns from the target: cross-entropy for classes, binary for labels, squared error of standardised numbers; of
-    the rows with a known target a tenth is held out and says when to stop. Without a target it learns to give back the
-    senses, hidden ones too, for all of `epochs`.
+    the rows with a known target, where they are at least 40, a tenth is held out and says when to stop. Without a
+    target it learns to give back the senses, hidden ones too, for all of `epochs`.
 
     dim: of the fused vector. Cost: a pass over the learning rows for each epoch. Relations: `attention` has one weight
     for a whole sense; `learning.gates` is the same for parts of a history.
