@@ -43,6 +43,13 @@ def test_linear_methods_give_what_scikit_learn_gives_although_there_are_more_col
     plain = LogisticRegression(C=10, max_iter=5000, tol=1e-10).fit(scaling(values).astype(float), target.codes())
     ours = Logistic(strength=10.0).fit(values, target, rng).predict(fresh)
     assert np.allclose(ours, plain.predict_proba(scaling(fresh)), atol=0.04)
+    _, labels = drawn("labels", rows=30)
+    ours = Logistic(strength=3.0).fit(values, labels, rng).predict(fresh)
+    for column in range(2):
+        plain = LogisticRegression(C=3, max_iter=5000, tol=1e-8).fit(
+            scaling(values).astype(float), labels.values[:, column]
+        )
+        assert np.allclose(ours[:, column], plain.predict_proba(scaling(fresh))[:, 1], atol=0.01)
     _, numbers = drawn("numbers", rows=30)
     ridge = Solver(alpha=0.5).fit(scaling(values), numbers.values)
     ours = Ridge(regularisation=0.5).fit(values, numbers, rng).predict(fresh)

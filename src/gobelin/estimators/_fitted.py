@@ -67,16 +67,15 @@ def means(model: Any, values: Float32[Array, "rows dim"], target: Target, scalin
 
 
 def together(model: Any, values: Float32[Array, "rows dim"], target: Target, scaling: Scaling) -> Fitted:
-    """One classifier of all labels; where there is one label that no row or every row has, it keeps its share."""
+    """One classifier of all labels; one that no row or every row has keeps its share."""
     constant = target.values.mean(axis=0)
-    told = target.values.astype(np.int32)
-    if len(target.names) == 1:
-        if constant[0] in (0.0, 1.0):
-            return Fitted((), (), constant, "predict_proba", False, scaling)
-        told = told[:, 0]
+    mixed = np.flatnonzero((constant > 0) & (constant < 1))
+    if not len(mixed):
+        return Fitted((), (), constant, "predict_proba", False, scaling)
+    told = target.values[:, mixed].astype(np.int32)
     with quiet():
-        model.fit(scaling(values), told)
-    return Fitted((model,), (tuple(range(len(target.names))),), constant, "predict_proba", False, scaling)
+        model.fit(scaling(values), told[:, 0] if len(mixed) == 1 else told)
+    return Fitted((model,), (tuple(int(i) for i in mixed),), constant, "predict_proba", False, scaling)
 
 
 def classes(

@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from annotated_types import Gt
-from scipy.special import logit
+from scipy.optimize import minimize
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from gobelin.arrays import Array, Float32
+from gobelin.arrays import Array, Float32, Float64
 from gobelin.estimators._linear import Linear
 from gobelin.estimators._saved import quiet
 from gobelin.estimators._scaling import Scaling
@@ -49,12 +50,9 @@ class Logistic:
                 bias[columns] = found.intercept_
         else:
             bias = logit((target.values.sum(axis=0, dtype=np.float64) + 0.5) / (len(rows) + 1))
-            for column in range(outputs):
-                told = target.values[:, column]
-                if 0 < told.sum() < len(told):
-                    found = self._solved(rows, told.astype(np.int32))
-                    weights[:, column] = found.coef_[0]
-                    bias[column] = found.intercept_[0]
+            told = np.flatnonzero((target.values.max(axis=0) > 0) & (target.values.min(axis=0) < 1))
+            if len(told):
+                weights[:, told], bias[told] = self._labels(rows, target.values[:, told], bias[told])
         self._fitted = Linear(target.told, scaling.shift, scaling.back(weights), bias)
         return self
 
@@ -64,6 +62,28 @@ class Logistic:
         )
         with quiet():
             return solver.fit(rows, codes)
+
+    def _labels(
+        self, rows: Float32[Array, "rows axes"], told: Float32[Array, "rows labels"], bias: Float64[Array, " labels"]
+    ) -> tuple[Float64[Array, "axes labels"], Float64[Array, " labels"]]:
+        """All labels by one L-BFGS: their losses add up and share no weight, and a step is two products of matrices."""
+        x, y = rows.astype(np.float64), told.astype(np.float64)
+        many = y.sum(axis=0)
+        loud = (
+            np.where(y > 0, len(y) / (2 * many), len(y) / (2 * (len(y) - many))) if self.balanced else np.ones(y.shape)
+        )
+        axes, labels = x.shape[1], y.shape[1]
+
+        def loss(flat: Float64[Array, " all"]) -> tuple[float, Float64[Array, " all"]]:
+            w, b = flat[labels:].reshape(axes, labels), flat[:labels]
+            z = x @ w + b
+            slope = self.strength * loud * (expit(z) - y)
+            value = self.strength * float((loud * (np.logaddexp(0, z) - y * z)).sum()) + float((w * w).sum()) / 2
+            return value, np.concatenate([slope.sum(axis=0), (x.T @ slope + w).ravel()])
+
+        start = np.concatenate([bias, np.zeros(axes * labels)])
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300, "ftol": 1e-9, "gtol": 1e-3})
+        return found.x[labels:].reshape(axes, labels), found.x[:labels]
 
     def predict(self, values: Float32[Array, "rows dim"]) -> Float32[Array, "rows outputs"]:
         if self._fitted is None:

@@ -10,7 +10,7 @@ from gobelin import parts
 from gobelin.arrays import Array, Bool, Float32, Float64, Int64
 from gobelin.contest.tuning import search
 from gobelin.parts import Knob
-from gobelin.tasks.levels import Fused, OneSense, Predictor, Prior, Spec
+from gobelin.tasks.levels import Fused, Learner, OneSense, Prior, Spec
 from gobelin.values import FeatureTable, Target
 
 Inner = Sequence[tuple[Int64[Array, " learned"], Int64[Array, " judged"]]]
@@ -28,7 +28,7 @@ class Contender:
     fusion: Spec = field(default_factory=dict)
     rule: str = ""
 
-    def make(self, settings: Mapping[str, Any]) -> Predictor:
+    def make(self, settings: Mapping[str, Any]) -> Learner:
         """settings: "estimator.strength", "fusion.most", by the names of the knobs."""
         mine: dict[str, dict[str, Any]] = {"estimator": dict(self.estimator), "fusion": dict(self.fusion)}
         for name, value in settings.items():

@@ -71,9 +71,8 @@ def cluster(
             table = FeatureTable(woven.table.ids, senses)
             if len(senses) > 1:
                 part: Any = parts.bind("fusion", fusion, {})
-                fused = part.fit(table, np.ones(len(table.ids), dtype=bool), None, np.random.default_rng(seed)).fuse(
-                    table
-                )
+                every = np.ones(len(table.ids), dtype=bool)
+                fused = part.fit(table, every, None, np.random.default_rng(seed)).fuse(table)
                 senses = {**senses, "fused": replace(fused, values=np.asarray(fused.values, dtype=np.float32))}
             found: dict[str, Clusters] = {}
             for method in methods:

@@ -56,7 +56,7 @@ class Decided:
     rule: str
     told: Told
     members: Mapping[str, OneSense]
-    weights: Float64[Array, " members"]
+    weights: Float64[Array, " weights"]
     prior: Float32[Array, " outputs"]
 
     @classmethod
@@ -98,7 +98,7 @@ def decided(
     told: Told,
     said: Said,
     there: Bool[Array, "members rows"],
-    weights: Float64[Array, " members"],
+    weights: Float64[Array, " weights"],
     everyone: Float32[Array, " outputs"],
 ) -> Float32[Array, "rows outputs"]:
     """Rows that lack the same senses are told together, by the members that they have; without any, the prior."""
@@ -116,7 +116,7 @@ def decided(
     return out
 
 
-def learned_weights(rule: str, unseen: Said, target: Target) -> Float64[Array, " members"]:
+def learned_weights(rule: str, unseen: Said, target: Target) -> Float64[Array, " weights"]:
     if rule == "weighted":
         everyone = prior(target, np.ones(len(target.known), dtype=bool))
         plain = float(np.mean((everyone - target.values) ** 2))
@@ -129,7 +129,7 @@ def learned_weights(rule: str, unseen: Said, target: Target) -> Float64[Array, "
     return np.zeros(0)
 
 
-def _stacked(unseen: Said, target: Target) -> Float64[Array, " members"]:
+def _stacked(unseen: Said, target: Target) -> Float64[Array, " weights"]:
     if target.told == "numbers":
         centre = target.values.mean(axis=0)
         sides = (unseen - centre).reshape(len(unseen), -1).T.astype(np.float64)
@@ -147,7 +147,7 @@ def _stacked(unseen: Said, target: Target) -> Float64[Array, " members"]:
     return choice_weights(cells, np.repeat(np.arange(rows * outputs), 2), chosen, towards=_even(unseen))
 
 
-def _even(unseen: Said) -> Float64[Array, " members"]:
+def _even(unseen: Said) -> Float64[Array, " weights"]:
     return np.full(len(unseen), 1 / len(unseen))
 
 

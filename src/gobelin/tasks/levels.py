@@ -10,7 +10,7 @@ Each tells every row: one that lacks what is read is told the prior.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -28,14 +28,22 @@ Spec = Mapping[str, Any]
 """A part by name; every other key a setting of it: {"part": "logistic", "strength": 1.0}."""
 
 
+@runtime_checkable
 class Predictor(Protocol):
-    def fit(
-        self, table: FeatureTable, learn: Bool[Array, " rows"], target: Target, rng: np.random.Generator
-    ) -> Self: ...
+    """Senses to what is told, of any rows; a sense that the table lacks is absent everywhere."""
 
     def predict(self, table: FeatureTable) -> Float32[Array, "rows outputs"]: ...
 
     def state(self) -> State: ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A predictor that is not fitted yet. Rows that `learn` leaves out are not read."""
+
+    def fit(
+        self, table: FeatureTable, learn: Bool[Array, " rows"], target: Target, rng: np.random.Generator
+    ) -> Predictor: ...
 
 
 def made(kind: str, spec: Spec) -> Any:
