@@ -33,6 +33,9 @@ DECISION: Mapping[str, Mapping[str, Any]] = {
     "hard vote": {"part": "rank_fusion", "rule": "hard vote"},
 }
 
+RAW = {"text": "tokens", "image": "pixels", "audio": "log_mel", "video": "filmstrip"}
+"""What the data level reads in the place of a modality's encoders: content as it is."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -128,6 +131,9 @@ def _methods() -> dict[str, Level]:
 def _recipe(cell: Cell, made: Recipe, there: Mapping[str, tuple[str, ...]]) -> Recipe:
     """The recipe that stands for a cell."""
     encoders = {sense: made.encoders[sense] for modality in cell.senses for sense in there[modality]}
+    if cell.level == "data":
+        raw = {modality: PartSpec(part=RAW[modality], optional=True) for modality in cell.senses if modality in RAW}
+        encoders = {sense: spec for sense, spec in encoders.items() if not any(sense in there[m] for m in raw)} | raw
     inner = {"part": made.model.part, **made.model.settings}
     if cell.level in ("log", "alone", "woven"):
         model = made.model

@@ -59,6 +59,7 @@ class Early:
     """
 
     needs: ClassVar[tuple[str, ...]] = ("deep",)
+    level: ClassVar[str] = "data"
 
     reads: Annotated[Reads, Grid("attention", "mlp", "cnn", "rnn")] = "attention"
     join: Annotated[Join, Grid("sequence", "concatenate", "mean")] = "sequence"

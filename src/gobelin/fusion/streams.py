@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from annotated_types import Ge
@@ -38,6 +38,8 @@ class Streams:
     and Cook (2002). Relations: `early` learns what to read of the same streams; `concatenation` joins what encoders
     say of them.
     """
+
+    level: ClassVar[str] = "data"
 
     along: Annotated[Along, Grid("time", "space")] = "time"
     join: Annotated[Join, Grid("concatenate", "mean")] = "concatenate"
