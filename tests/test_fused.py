@@ -89,6 +89,18 @@ def test_what_was_made_of_the_same_senses_is_taken_over_in_a_search() -> None:
     assert second.score(train.queries()) == pytest.approx(fresh.score(train.queries()), abs=1e-6)
 
 
+def test_settings_that_change_nothing_are_judged_once() -> None:
+    train = worlds.two_senses().train
+
+    def plain(**said: object) -> dict:
+        return Fused.plain(parts.settings_of(Fused(**said)), train)
+
+    assert plain(reads={"audio.tone": False}) == plain(reads=dict.fromkeys(SENSES, True))
+    assert plain(aim="senses", factors=32) == plain(aim="senses") != plain(aim="log")
+    deaf = dict.fromkeys(SENSES, False)
+    assert plain(reads=deaf, loudness=3, factors=128) == plain(reads=deaf) != plain()
+
+
 def test_a_trained_fusion_is_read_back_too() -> None:
     train = worlds.two_senses().train
     model = Fused(fusion={"part": "gated", "epochs": 3}).fit(train, rng())

@@ -82,6 +82,17 @@ class Fused:
         """Of a sense that the settings do not name."""
         return True
 
+    @classmethod
+    def plain(cls, settings: Mapping[str, Any], train: Train) -> dict[str, Any]:
+        """The same model said in the simplest way: what changes nothing on this data is left at its first value."""
+        said = dict(settings)
+        said["reads"] = {name: said.get("reads", {}).get(name, True) for name in train.table}
+        if said["aim"] == "senses" or not any(said["reads"].values()):
+            said |= {"aim": "senses", "factors": 16}
+        if not any(said["reads"].values()):
+            said["loudness"] = 0
+        return said
+
     def fit(self, train: Train, rng: np.random.Generator, monitor: Monitor | None = None) -> Self:
         fusing, reading = rng.spawn(2)
         lent, self._lent = self._lent, None
