@@ -21,7 +21,7 @@ from gobelin.tasks.consensus import consensus
 from gobelin.tasks.describing import described
 from gobelin.tasks.records import Reading, narrowed, read
 from gobelin.tasks.weaving import Tell, Weaving
-from gobelin.values import FeatureTable
+from gobelin.values import Features, FeatureTable
 
 KS = (2, 3, 5, 8, 12, 20, 30)
 """The grid that k is chosen from."""
@@ -100,11 +100,11 @@ def cluster(
             "clusterings": {name: _told(one, name, senses, classes, seed) for name, one in found.items()},
             "described": f"{main}: {methods[0]}", "clusters": describes,
         }  # fmt: skip
-        with store.publish(Path(out), kind="clustering") as place:
+        with store.publish(Path(out), kind="clustering") as target:
             columns = {"item_id": list(kept.data.items)} | {name: one.labels for name, one in found.items()}
-            pq.write_table(pa.table(columns), place / "clusters.parquet", compression="zstd")
+            pq.write_table(pa.table(columns), target / "clusters.parquet", compression="zstd")
             report |= meter.as_json()
-            store.write_json(place / "clusters.json", report)
+            store.write_json(target / "clusters.json", report)
     return report
 
 
@@ -116,7 +116,7 @@ def _agreed(found: dict[str, Clusters], senses: list[str], method: str) -> Clust
 
 
 def _told(one: Clusters, name: str, senses: dict[str, Any], classes: Any, seed: int) -> dict[str, Any]:
-    space = senses.get(name.split(": ")[0], senses.get("fused"))
+    space: Features = senses.get(name.split(": ")[0]) or senses["fused"]
     rows = np.flatnonzero((one.labels >= 0) & space.present)
     said = silhouettes(space.values[rows], one.labels[rows], seed)
     drawn = PerUser(np.arange(len(said)), {"silhouette": said})

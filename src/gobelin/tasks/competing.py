@@ -115,7 +115,7 @@ class Entry:
     contender: Contender
     choices: list[Choice] = field(default_factory=list)
     fitted: list[Predictor] = field(default_factory=list)
-    said: list[Float32[Array, "rows outputs"]] = field(default_factory=list)
+    said: list[Float32[Array, "_ outputs"]] = field(default_factory=list)
 
     @property
     def loss(self) -> float:

@@ -17,7 +17,7 @@ from gobelin.tasks.saved import told_rows
 from gobelin.tasks.shares import MOST, shares
 from gobelin.values import Target
 
-Parted = tuple[Int64[Array, " rows"], Float32[Array, "senses rows"]]
+Parted = tuple[Int64[Array, " _"], Float32[Array, "_ _"]]
 
 
 @dataclass(frozen=True)

@@ -117,13 +117,15 @@ def brier(p: Array, y: Array, w: Weights) -> Array:
 
 def calibration_error(p: Array, y: Array, w: Weights) -> Array:
     """Mean gap between how sure it is of its best class and how often that is right, in ten bins (Guo 2017)."""
-    return _gaps(p.max(axis=1), (p.argmax(axis=1) == y.argmax(axis=1)).astype(float), w)
+    right = (p.argmax(axis=1) == y.argmax(axis=1)).astype(float)
+    return _gaps(p.max(axis=1)[:, None], right[:, None], w)
 
 
 def _gaps(sure: Array, right: Array, w: Weights) -> Array:
+    """sure, right: (rows, answers of a row)."""
     of = np.minimum((sure * BINS).astype(int), BINS - 1)
-    gap = sum(np.abs(w[:, of == b] @ (right - sure)[of == b]) for b in np.unique(of))
-    return np.asarray(gap / np.maximum(w.sum(axis=1), 1e-12))
+    by_bin = np.stack([((right - sure) * (of == b)).sum(axis=1) for b in range(BINS)], axis=1)  # (rows, bins)
+    return np.abs(w @ by_bin).sum(axis=1) / np.maximum(w.sum(axis=1) * sure.shape[1], 1e-12)
 
 
 # --- figures of labels -------------------------------------------------------------------------------------------
@@ -170,7 +172,7 @@ def figures(target: Target) -> dict[str, Figure]:
             "pr_auc": pr_auc,
             "log_loss": lambda p, y, w: _mean(-np.log(np.clip(np.where(y > 0, p, 1 - p), _TINY, 1)).mean(axis=1), w),
             "brier": lambda p, y, w: _mean(((p - y) ** 2).mean(axis=1), w),
-            "calibration_error": lambda p, y, w: _gaps(p.ravel(), y.ravel(), np.repeat(w, p.shape[1], axis=1)),
+            "calibration_error": _gaps,
         }
     return {
         "roc_auc": roc_auc,
@@ -213,7 +215,7 @@ LOWER = {"log_loss", "brier", "calibration_error", "mae", "rmse", "mse"}
 class Answers:
     """What was said of rows while they were unseen, one entry a repeat: (rows, what was said of them)."""
 
-    rows: tuple[Int64[Array, " judged"], ...]
+    rows: tuple[Int64[Array, " _"], ...]
     said: tuple[Array, ...]
 
 
