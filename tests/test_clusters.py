@@ -64,11 +64,11 @@ def test_a_consensus_outvotes_the_sense_that_is_noise_and_knows_rows_that_one_se
     noise = rng.integers(0, 3, 90).astype(np.int32)
     first = truth.astype(np.int32)
     first[80:] = -1
-    found = consensus([first, renamed, noise], 3)
+    found = consensus([noise, first, renamed])
     assert metrics.adjusted_rand_score(truth, found) > 0.95
     nowhere = np.full(90, -1, dtype=np.int32)
     nowhere[:5] = 0
-    assert consensus([nowhere, nowhere], 2).tolist() == [0] * 5 + [-1] * 85
+    assert consensus([nowhere, nowhere]).tolist() == [0] * 5 + [-1] * 85
 
 
 def test_agreement_is_that_of_scikit_learn_and_its_interval_holds_it() -> None:
@@ -101,7 +101,7 @@ def test_gobelin_cluster_writes_labels_and_never_reads_the_column_it_is_compared
         out = csv.writer(file)
         out.writerow(["item_id", "title", "kind"])
         for row in range(60):
-            words = RNG(row).permutation(kinds[row % 3][0].split())[:3]
+            words = [*RNG(row).permutation(kinds[row % 3][0].split()), f"no{row % 5}"]
             out.writerow([f"{row:03}", " ".join(words), kinds[row % 3][1]])
     told = [
         "cluster", str(tmp_path / "shop"), "--out", str(tmp_path / "out"), "--against", "kind",

@@ -80,7 +80,8 @@ def cluster(
                     tell(f"cluster by {method}", place, len(senses))
                     found[f"{name}: {method}"] = grouped(one.values, one.present, method, ks, seed)
                 if len(senses) > 2:
-                    found[f"consensus: {method}"] = _agreed(found, list(table), method)
+                    labels = consensus([found[f"{sense}: {method}"].labels for sense in table])
+                    found[f"consensus: {method}"] = Clusters(labels, int(labels.max()) + 1, method, "votes", {})
         with meter.step("describe"):
             main = "fused" if "fused" in senses else next(iter(senses))
             words = next(
@@ -106,13 +107,6 @@ def cluster(
             report |= meter.as_json()
             store.write_json(target / "clusters.json", report)
     return report
-
-
-def _agreed(found: dict[str, Clusters], senses: list[str], method: str) -> Clusters:
-    """The consensus of the senses' clusterings, of as many clusters as the fused one has."""
-    k = found[f"fused: {method}"].k
-    labels = consensus([found[f"{sense}: {method}"].labels for sense in senses], k)
-    return Clusters(labels, int(labels.max()) + 1, method, "k of the fused", {})
 
 
 def _told(one: Clusters, name: str, senses: dict[str, Any], classes: Any, seed: int) -> dict[str, Any]:
