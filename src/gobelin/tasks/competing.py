@@ -45,7 +45,7 @@ class Known:
         )
 
     def inner(self, seed: Sequence[int]) -> Inner:
-        """Folds like the outer ones, as many as there are groups at most; rows by themselves where there is one group."""
+        """Folds like the outer ones, at most as many as groups; rows by themselves where one group is all."""
         if self.times is not None:
             try:
                 made, _ = folds.plan(self.target, folds=INNER, repeats=1, seed=0, groups=self.groups, times=self.times)
