@@ -14,13 +14,13 @@ from sklearn import metrics
 from gobelin import parts, store
 from gobelin.cli.app import app
 from gobelin.errors import DatasetError, SplitError, UnknownName, UserError
-from gobelin.tasks import folds, judging, targets
+from gobelin.tasks import figures, folds, targets
 from gobelin.tasks.calibration import Calibration, coverage
 from gobelin.tasks.competing import Effort
 from gobelin.tasks.decisions import decided, learned_weights
 from gobelin.tasks.judging import Answers, Judge
 from gobelin.tasks.levels import Fused, OneSense, restored
-from gobelin.tasks.line_up import line_up
+from gobelin.tasks.line_up import check, line_up
 from gobelin.tasks.prediction import Lists, Plan, predict
 from gobelin.tasks.records import Reading, read
 from gobelin.tasks.saved import load, predict_new
@@ -266,9 +266,9 @@ def test_every_level_comes_back_from_its_state_and_takes_a_table_without_senses(
 def test_names_that_do_not_compete_are_refused_with_the_nearest(fusion: str) -> None:
     senses, _ = table()
     with pytest.raises(UnknownName, match="stacking"):
-        line_up(senses, "class", ("logistic",), ("stackin",))
+        check("class", ("logistic",), ("stackin",))
     with pytest.raises(UserError, match="cannot tell numbers"):
-        line_up(senses, "numbers", ("logistic",), ("mean",))
+        check("numbers", ("logistic",), ("mean",))
     names = [one.name for one in line_up(senses, "class", ("tree",), (fusion, "mean"))]
     assert names == ["prior", "majority", "left: tree", "right: tree", f"{fusion}: tree", "mean: tree"]
 
@@ -283,7 +283,7 @@ def test_figures_are_those_of_scikit_learn_with_the_rows_drawn_as_weights() -> N
     p = rng.dirichlet(np.ones(4), 80).round(1) + 1e-3  # ties
     p /= p.sum(axis=1, keepdims=True)
     w = rng.integers(0, 3, (2, 80)).astype(float)
-    found = {name: figure(p, y, w) for name, figure in judging.figures(target).items()}
+    found = {name: figure(p, y, w) for name, figure in figures.figures(target).items()}
     best = p.argmax(axis=1)
     for draw in range(2):
         own = w[draw]
@@ -309,12 +309,12 @@ def test_figures_of_labels_and_numbers_are_hand_fractions() -> None:
     p = np.array([[0.9, 0.1, 0.8, 0.7, 0.6, 0.5, 0.4], [0.1, 0.2, 0.9, 0.3, 0.4, 0.5, 0.8]])
     target = Target("x", "labels", tuple("abcdefg"), y, np.ones(2, dtype=bool))
     one = np.ones((1, 2))
-    found = {name: float(figure(p, y, one)[0]) for name, figure in judging.figures(target).items()}
+    found = {name: float(figure(p, y, one)[0]) for name, figure in figures.figures(target).items()}
     assert found["recall@5"] == pytest.approx((1 / 2 + 1) / 2)
     assert found["f1_micro@2"] == pytest.approx(2 * 3 / (4 + 4))
     assert found["jaccard@2"] == pytest.approx((1 / 3 + 1) / 2)
     numbers = Target("n", "numbers", ("n",), np.array([[1], [3]], dtype=np.float32), np.ones(2, dtype=bool))
-    told = {n: float(f(np.array([[2.0], [3.0]]), numbers.values, one)[0]) for n, f in judging.figures(numbers).items()}
+    told = {n: float(f(np.array([[2.0], [3.0]]), numbers.values, one)[0]) for n, f in figures.figures(numbers).items()}
     assert told == pytest.approx({"r2": 0.5, "mae": 0.5, "rmse": 0.5**0.5, "mse": 0.5})
 
 
@@ -344,7 +344,7 @@ def test_calibration_tempers_what_is_too_sure_and_abstention_lowers_the_risk() -
     found = Calibration.fit(said, target, half)
     assert found.slope == pytest.approx(1 / 3, abs=0.1)
     rest = np.flatnonzero(~half)
-    gap = judging.calibration_error
+    gap = figures.calibration_error
     one = np.ones((1, 300))
     before, after = (gap(p[rest].astype(float), target.values[rest], one)[0] for p in (said, found.apply(said)))
     assert after < before / 2

@@ -12,7 +12,8 @@ from gobelin.evaluation.statistics import PerUser, corrected, paired_difference,
 from gobelin.tasks.calibration import Calibration, coverage, reliability
 from gobelin.tasks.choosing import row_losses
 from gobelin.tasks.competing import Entry, Known, Race
-from gobelin.tasks.judging import Answers, Judge, figures
+from gobelin.tasks.figures import figures
+from gobelin.tasks.judging import Answers, Judge
 from gobelin.tasks.saved import told_rows
 from gobelin.tasks.shares import MOST, shares
 from gobelin.values import Target
