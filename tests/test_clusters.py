@@ -99,18 +99,18 @@ def test_gobelin_cluster_writes_labels_and_never_reads_the_column_it_is_compared
     kinds = (("wool coat warm winter", "coat"), ("glass lamp light desk", "lamp"), ("rubber boots rain mud", "boots"))
     with (tmp_path / "shop" / "items.csv").open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
-        out.writerow(["item_id", "title", "kind"])
+        out.writerow(["item_id", "title", "kind", "sort"])
         for row in range(60):
             words = [*RNG(row).permutation(kinds[row % 3][0].split()), f"no{row % 5}"]
-            out.writerow([f"{row:03}", " ".join(words), kinds[row % 3][1]])
+            out.writerow([f"{row:03}", " ".join(words), kinds[row % 3][1], row % 3])
     told = [
         "cluster", str(tmp_path / "shop"), "--out", str(tmp_path / "out"), "--against", "kind",
-        "--features", "words,attributes", "--clusters", "2,3,4", "--json",
+        "--features", "words", "--clusters", "2,3,4", "--json",
     ]  # fmt: skip
     app(told, standalone_mode=False)
     report = json.loads(capsys.readouterr().out)
     only = report["clusterings"]["words: kmeans"]
-    assert set(report["clusterings"]) == {"words: kmeans"}  # attributes had nothing left to read
+    assert set(report["clusterings"]) == {"words: kmeans"} and "'sort'" in report["notes"][0]["message"]
     assert only["k"] == 3 and only["nmi"]["value"] == pytest.approx(1) and only["silhouette"]["low"] > 0
     rows = pq.read_table(tmp_path / "out" / "clusters.parquet").to_pandas()
     assert rows["item_id"].tolist()[:2] == ["000", "001"] and rows["words: kmeans"].nunique() == 3
