@@ -66,6 +66,8 @@ def test_a_consensus_outvotes_the_sense_that_is_noise_and_knows_rows_that_one_se
     first[80:] = -1
     found = consensus([noise, first, renamed])
     assert metrics.adjusted_rand_score(truth, found) > 0.95
+    between = consensus([truth.astype(np.int32), noise], renamed)  # two senses, and what both together said
+    assert metrics.adjusted_rand_score(truth, between) > 0.95
     nowhere = np.full(90, -1, dtype=np.int32)
     nowhere[:5] = 0
     assert consensus([nowhere, nowhere]).tolist() == [0] * 5 + [-1] * 85

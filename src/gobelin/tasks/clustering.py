@@ -83,7 +83,8 @@ def cluster(
                     tell(f"cluster by {method}", place, len(senses))
                     found[f"{name}: {method}"] = grouped(one.values, one.present, method, ks, seed)
                 if len(senses) > 2:
-                    labels = consensus([found[f"{sense}: {method}"].labels for sense in table])
+                    own = [found[f"{sense}: {method}"].labels for sense in table]
+                    labels = consensus(own, found[f"fused: {method}"].labels)
                     found[f"consensus: {method}"] = Clusters(labels, int(labels.max()) + 1, method, "votes", {})
         with meter.step("describe"):
             main = "fused" if "fused" in senses else next(iter(senses))

@@ -10,18 +10,20 @@ from gobelin.arrays import Array, Float64, Int32
 ROUNDS = 10
 
 
-def consensus(labelings: Sequence[Int32[Array, " rows"]]) -> Int32[Array, " rows"]:
+def consensus(
+    labelings: Sequence[Int32[Array, " rows"]], reference: Int32[Array, " rows"] | None = None
+) -> Int32[Array, " rows"]:
     """Cumulative voting (Ayad & Kamel, TPAMI 2008): a cluster votes for those of the reference that its rows are in.
 
-    The reference is the labeling that has most in common with the others (mean NMI); then the consensus itself, until
-    nothing changes. Each cluster of each labeling gives its rows the shares p(reference cluster | cluster), so one
-    that says nothing gives all clusters alike, and senses may have different numbers of clusters. -1 in a labeling: it
-    says nothing of the row; -1 of the outcome: none does. Cost: rows x clusters x labelings; no rows x rows numbers
-    are made, which the co-association matrix of Strehl & Ghosh (JMLR 2002), whose aim this is, would ask for.
+    The reference, where none is given, is the labeling that has most in common with the others (mean NMI); then it is
+    the consensus itself, until nothing changes. Of two labelings either would outvote the other: give a third as the
+    reference. Each cluster of each labeling gives its rows the shares p(reference cluster | cluster), so one that says
+    nothing gives all clusters alike, and senses may have different numbers of clusters. -1 in a labeling: it says
+    nothing of the row; -1 of the outcome: none does. Cost: rows x clusters x labelings; no rows x rows numbers are
+    made, which the co-association matrix of Strehl & Ghosh (JMLR 2002), whose aim this is, would ask for.
     """
-    if len(labelings) == 1:
-        return labelings[0]
-    reference = labelings[_middle(labelings)]
+    if reference is None:
+        reference = labelings[_middle(labelings)]
     told = np.any([labels >= 0 for labels in labelings], axis=0)
     for _ in range(ROUNDS):
         votes = np.sum([_votes(labels, reference) for labels in labelings], axis=0)
