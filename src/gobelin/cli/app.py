@@ -339,7 +339,7 @@ def encode(
 @app.command()
 def parts(
     kind: Annotated[
-        str | None, typer.Argument(help="encoders, models, importers, weights or recipes.", show_default=False)
+        str | None, typer.Argument(help="encoders, fusion, estimators, models, ... or recipes.", show_default=False)
     ] = None,
     json: Json = False,
 ) -> None:

@@ -157,6 +157,8 @@ def cluster(
     if json:
         show.as_json(report)
         return
+    for note in report["notes"]:
+        show.out.print(note["message"], style="dim")
     figures = ["silhouette", *(["nmi", "ari"] if against else [])]
     rows = [[n, one["k"], f"{one['rows']:,}", *(_figure(one.get(f)) for f in figures)]
             for n, one in report["clusterings"].items()]  # fmt: skip

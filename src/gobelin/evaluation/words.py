@@ -108,7 +108,8 @@ METRICS = {
     "brier": Metric("Brier score", "the squared distance of probabilities from truth", "score", "lower", "predicted"),
     "calibration_error": Metric("Calibration error", "the mean gap between how sure an answer is and how often it is "
                                 "right", "score", "lower", "predicted"),
-    "loss": Metric("Loss of a row", "squared distance from the truth", "score", "lower", "predicted"),
+    "loss": Metric("Loss of a row", "the surprise at the truth in nats; of numbers the squared error over the variance",
+                   "score", "lower", "predicted"),
     "r2": Metric("R²", "the share of the variance that is told", "score", group="predicted"),
 }  # fmt: skip
 

@@ -10,7 +10,8 @@ from scipy.special import expit, logit, softmax
 from gobelin.arrays import Array, Bool, Float32
 from gobelin.evaluation.statistics import draws, interval
 from gobelin.protocols import State
-from gobelin.tasks.judging import BINS, Answers, Judge
+from gobelin.tasks.figures import BINS
+from gobelin.tasks.judging import Answers, Judge
 from gobelin.values import Target
 from gobelin.values.target import Told
 

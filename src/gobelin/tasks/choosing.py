@@ -13,7 +13,11 @@ from gobelin.parts import Knob
 from gobelin.tasks.levels import Fused, Learner, OneSense, Prior, Spec
 from gobelin.values import FeatureTable, Target
 
-Inner = Sequence[tuple[Int64[Array, " learned"], Int64[Array, " judged"]]]
+Inner = Sequence[tuple[Int64[Array, " _"], Int64[Array, " _"]]]
+
+
+LEAST = 1e-3
+"""What a probability counts as at least, where settings are judged."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,12 @@ def choose(
 
 
 def row_losses(said: Float32[Array, "rows outputs"], target: Target) -> Float64[Array, " rows"]:
-    """Squared distance from the truth: Brier's score of classes, its mean over labels, the squared error of numbers
-    (each divided by its variance). Proper and bounded, so that one bold nought decides nothing."""
-    gaps = (said.astype(np.float64) - target.values) ** 2
-    if target.told == "class":
-        return gaps.sum(axis=1)
+    """The surprise at the truth in nats, of classes the true one's, of labels the mean of all; of numbers the squared
+    error over the variance. A probability below 1/1000 counts as that, so that one bold nought decides nothing."""
     if target.told == "numbers":
-        gaps = gaps / np.maximum(target.values.var(axis=0, dtype=np.float64), 1e-12)
-    return gaps.mean(axis=1)
+        gaps = (said.astype(np.float64) - target.values) ** 2
+        return (gaps / np.maximum(target.values.var(axis=0, dtype=np.float64), 1e-12)).mean(axis=1)
+    p = np.clip(said.astype(np.float64), LEAST, 1.0)
+    if target.told == "class":
+        return -np.log(p[np.arange(len(p)), target.codes()])
+    return -np.log(np.where(target.values > 0, p, np.clip(1 - p, LEAST, 1.0))).mean(axis=1)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from gobelin import parts, store
 from gobelin import recipe as recipes
+from gobelin.arrays import Array, Int32
 from gobelin.errors import UnknownName, nearest
 from gobelin.evaluation.statistics import PerUser, summarise
 from gobelin.meter import Meter
@@ -20,8 +21,9 @@ from gobelin.tasks.clusters import METHODS, Clusters, compact, grouped, silhouet
 from gobelin.tasks.consensus import consensus
 from gobelin.tasks.describing import described
 from gobelin.tasks.records import Reading, narrowed, read
+from gobelin.tasks.targets import give_aways
 from gobelin.tasks.weaving import Tell, Weaving
-from gobelin.values import FeatureTable
+from gobelin.values import Features, FeatureTable, Target
 
 KS = (2, 3, 5, 8, 12, 20, 30)
 """The grid that k is chosen from."""
@@ -61,9 +63,10 @@ def cluster(
     with meter.running():
         with meter.step("read"):
             records = read(folder, reading)
-            classes = None if against is None else _codes(records.column(against))
+            classes = None if against is None else Target.classes(against, records.column(against))
             kept_back = {} if against is None else {against: "the column that clusters are compared with"}
             kept, used = narrowed(records, recipes.load(recipe, settings), reading, kept_back)
+            notes = [] if classes is None else give_aways(classes, kept.data.catalogue.columns)
         with meter.step("encode"):
             woven = Weaving.of(kept.data, used, workers, tell).at(np.arange(len(records)))
         with meter.step("cluster"):
@@ -80,7 +83,9 @@ def cluster(
                     tell(f"cluster by {method}", place, len(senses))
                     found[f"{name}: {method}"] = grouped(one.values, one.present, method, ks, seed)
                 if len(senses) > 2:
-                    found[f"consensus: {method}"] = _agreed(found, list(table), method)
+                    own = [found[f"{sense}: {method}"].labels for sense in table]
+                    labels = consensus(own, found[f"fused: {method}"].labels)
+                    found[f"consensus: {method}"] = Clusters(labels, int(labels.max()) + 1, method, "votes", {})
         with meter.step("describe"):
             main = "fused" if "fused" in senses else next(iter(senses))
             words = next(
@@ -91,43 +96,35 @@ def cluster(
             told = {n: v for n, v in c.columns.items() if n not in ("title", "text", "image", "audio", "video")}
             labels = found[f"{main}: {methods[0]}"].labels
             describes = described(labels, senses[main].values, c.titles(), list(c.items), told, words)
+        codes = None if classes is None else classes.codes()
         report = {
             "asked": {
                 "dataset": kept.data.name, "against": against, "methods": list(methods), "ks": list(ks),
                 "fusion": fusion, "recipe": recipe, "seed": seed,
             },
-            "rows": len(records), "senses": {n: int(f.present.sum()) for n, f in woven.table.features.items()},
-            "clusterings": {name: _told(one, name, senses, classes, seed) for name, one in found.items()},
+            "rows": len(records), "notes": [vars(note) for note in notes],
+            "senses": {n: int(f.present.sum()) for n, f in woven.table.features.items()},
+            "clusterings": {name: _told(one, name, senses, codes, seed) for name, one in found.items()},
             "described": f"{main}: {methods[0]}", "clusters": describes,
         }  # fmt: skip
-        with store.publish(Path(out), kind="clustering") as place:
+        with store.publish(Path(out), kind="clustering") as target:
             columns = {"item_id": list(kept.data.items)} | {name: one.labels for name, one in found.items()}
-            pq.write_table(pa.table(columns), place / "clusters.parquet", compression="zstd")
+            pq.write_table(pa.table(columns), target / "clusters.parquet", compression="zstd")
             report |= meter.as_json()
-            store.write_json(place / "clusters.json", report)
+            store.write_json(target / "clusters.json", report)
     return report
 
 
-def _agreed(found: dict[str, Clusters], senses: list[str], method: str) -> Clusters:
-    """The consensus of the senses' clusterings, of as many clusters as the fused one has."""
-    k = found[f"fused: {method}"].k
-    labels = consensus([found[f"{sense}: {method}"].labels for sense in senses], k)
-    return Clusters(labels, int(labels.max()) + 1, method, "k of the fused", {})
-
-
-def _told(one: Clusters, name: str, senses: dict[str, Any], classes: Any, seed: int) -> dict[str, Any]:
-    space = senses.get(name.split(": ")[0], senses.get("fused"))
+def _told(
+    one: Clusters, name: str, senses: dict[str, Features], codes: Int32[Array, " rows"] | None, seed: int
+) -> dict[str, Any]:
+    space: Features = senses.get(name.split(": ")[0]) or senses["fused"]
     rows = np.flatnonzero((one.labels >= 0) & space.present)
     said = silhouettes(space.values[rows], one.labels[rows], seed)
     drawn = PerUser(np.arange(len(said)), {"silhouette": said})
     spread = summarise(drawn, np.random.default_rng(seed), resamples=200) if len(said) else {}
-    compared = {} if classes is None else agreement(one.labels, classes, np.random.default_rng(seed))
+    compared = {} if codes is None else agreement(one.labels, codes, np.random.default_rng(seed))
     return {
         "k": one.k, "criterion": one.criterion, "tried": {str(k): v for k, v in one.tried.items() if np.isfinite(v)},
         "rows": int((one.labels >= 0).sum()), **spread, **compared,
     }  # fmt: skip
-
-
-def _codes(cells: Any) -> Any:
-    names: dict[str, int] = {}
-    return np.array([-1 if c is None else names.setdefault(c, len(names)) for c in cells], dtype=np.int32)

@@ -45,14 +45,16 @@ class Known:
         )
 
     def inner(self, seed: Sequence[int]) -> Inner:
-        """Folds like the outer ones; rows by themselves where they are too few groups for it."""
+        """Folds like the outer ones, at most as many as groups; rows by themselves where one group is all."""
         if self.times is not None:
             try:
                 made, _ = folds.plan(self.target, folds=INNER, repeats=1, seed=0, groups=self.groups, times=self.times)
                 return [(fold.learn, fold.judge) for fold in made]
             except SplitError:
                 pass  # one time only: the folds that follow
-        return folds.split(self.target, INNER, self.groups, np.random.default_rng(seed))
+        many = len(self) if self.groups is None else len(np.unique(self.groups))
+        groups = self.groups if many > 1 else None
+        return folds.split(self.target, max(2, min(INNER, many)), groups, np.random.default_rng(seed))
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Entry:
     contender: Contender
     choices: list[Choice] = field(default_factory=list)
     fitted: list[Predictor] = field(default_factory=list)
-    said: list[Float32[Array, "rows outputs"]] = field(default_factory=list)
+    said: list[Float32[Array, "_ outputs"]] = field(default_factory=list)
 
     @property
     def loss(self) -> float:

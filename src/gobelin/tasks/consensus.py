@@ -3,41 +3,52 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
+from sklearn.metrics import normalized_mutual_info_score
 
-from gobelin.arrays import Array, Int32
+from gobelin.arrays import Array, Float64, Int32
+
+ROUNDS = 10
 
 
-def consensus(labelings: Sequence[Int32[Array, " rows"]], k: int) -> Int32[Array, " rows"]:
-    """The meta-clustering of Strehl & Ghosh (JMLR 2002): clusters that hold the same rows are one.
+def consensus(
+    labelings: Sequence[Int32[Array, " rows"]], reference: Int32[Array, " rows"] | None = None
+) -> Int32[Array, " rows"]:
+    """Cumulative voting (Ayad & Kamel, TPAMI 2008): a cluster votes for those of the reference that its rows are in.
 
-    Every cluster of every labeling is a set of rows; sets are merged by average linkage of their Jaccard distances to k
-    groups; each row goes to the group that holds it most surely: the mean, over the labelings that know the row, of
-    how much of the group it is in. Ties go to the larger group. -1 in a labeling: it says nothing of the row, -1 of
-    the outcome: none does. Only clusters are compared, so no rows x rows numbers are made however many rows there are.
+    The reference, where none is given, is the labeling that has most in common with the others (mean NMI); then it is
+    the consensus itself, until nothing changes. Of two labelings either would outvote the other: give a third as the
+    reference. Each cluster of each labeling gives its rows the shares p(reference cluster | cluster), so one that says
+    nothing gives all clusters alike, and senses may have different numbers of clusters. -1 in a labeling: it says
+    nothing of the row; -1 of the outcome: none does. Cost: rows x clusters x labelings; no rows x rows numbers are
+    made, which the co-association matrix of Strehl & Ghosh (JMLR 2002), whose aim this is, would ask for.
     """
-    sets, of = [], []
-    for number, labels in enumerate(labelings):
-        for one in np.unique(labels[labels >= 0]):
-            sets.append(labels == one)
-            of.append(number)
-    if not sets:
-        return np.full(len(labelings[0]), -1, dtype=np.int32)
-    member = np.stack(sets).astype(np.float32)  # (clusters, rows)
-    both = member @ member.T
-    size = both.diagonal()
-    distance = 1 - both / np.maximum(size[:, None] + size[None, :] - both, 1)
-    np.fill_diagonal(distance, 0)
-    k = min(k, len(sets))
-    groups = np.ones(1, dtype=int)
-    if len(sets) > 1:
-        groups = fcluster(linkage(squareform(distance, checks=False), "average"), k, "maxclust")
-    _, groups = np.unique(groups, return_inverse=True)
-    belongs = np.zeros((groups.max() + 1, member.shape[1]))
-    for group in range(len(belongs)):
-        belongs[group] = member[groups == group].sum(axis=0)
-    order = np.argsort(-belongs.sum(axis=1), kind="stable")
-    out = order[belongs[order].argmax(axis=0)].astype(np.int32)
-    out[member.sum(axis=0) == 0] = -1
-    return np.where(out >= 0, np.unique(out, return_inverse=True)[1] - int((out < 0).any()), -1).astype(np.int32)
+    if reference is None:
+        reference = labelings[_middle(labelings)]
+    told = np.any([labels >= 0 for labels in labelings], axis=0)
+    for _ in range(ROUNDS):
+        votes = np.sum([_votes(labels, reference) for labels in labelings], axis=0)
+        found = np.where(told, votes.argmax(axis=1), -1).astype(np.int32)
+        if np.array_equal(found, reference):
+            break
+        reference = found
+    kept, names = np.unique(reference[told], return_inverse=True)
+    out = np.full(len(told), -1, dtype=np.int32)
+    out[told] = names if len(kept) else -1
+    return out
+
+
+def _middle(labelings: Sequence[Int32[Array, " rows"]]) -> int:
+    def common(one: Int32[Array, " rows"], other: Int32[Array, " rows"]) -> float:
+        both = (one >= 0) & (other >= 0)
+        return float(normalized_mutual_info_score(one[both], other[both])) if both.any() else 0.0
+
+    return int(np.argmax([sum(common(one, other) for other in labelings if other is not one) for one in labelings]))
+
+
+def _votes(labels: Int32[Array, " rows"], reference: Int32[Array, " rows"]) -> Float64[Array, "rows clusters"]:
+    """(rows, clusters of the reference): nought where the labeling says nothing."""
+    both = (labels >= 0) & (reference >= 0)
+    table = np.zeros((int(labels.max()) + 1, int(reference.max()) + 1))
+    np.add.at(table, (labels[both], reference[both]), 1)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    return np.where((labels >= 0)[:, None], shares[labels], 0.0)

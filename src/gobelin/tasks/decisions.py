@@ -15,7 +15,7 @@ from gobelin.ensemble.vote import hard_vote, soft_vote
 from gobelin.ensemble.weighted import weighted
 from gobelin.errors import UnknownName, nearest
 from gobelin.protocols import State
-from gobelin.tasks.levels import OneSense, prior, restored
+from gobelin.tasks.levels import Predictor, prior, restored
 from gobelin.values import FeatureTable, Target
 from gobelin.values.target import Told
 
@@ -55,12 +55,12 @@ class Decided:
 
     rule: str
     told: Told
-    members: Mapping[str, OneSense]
+    members: Mapping[str, Predictor]
     weights: Float64[Array, " weights"]
     prior: Float32[Array, " outputs"]
 
     @classmethod
-    def of(cls, rule: str, members: Mapping[str, OneSense], unseen: Said, target: Target) -> Self:
+    def of(cls, rule: str, members: Mapping[str, Predictor], unseen: Said, target: Target) -> Self:
         """unseen: what the members said of rows that they had not seen, of which `target` tells the truth."""
         everyone = prior(target, np.ones(len(target.known), dtype=bool))
         return cls(rule, target.told, members, learned_weights(rule, unseen, target), everyone)
@@ -85,7 +85,7 @@ class Decided:
             state["told"],
             members,
             np.asarray(state["weights"]),
-            np.asarray(state["prior"]),  # type: ignore[arg-type]
+            np.asarray(state["prior"]),
         )
 
 

@@ -46,7 +46,7 @@ def described(
 def _attributes(
     labels: Int32[Array, " rows"], one: int, columns: Mapping[str, Sequence[str | None]]
 ) -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     inside, outside = int((labels == one).sum()), int(((labels >= 0) & (labels != one)).sum())
     for column, cells in columns.items():
         own: Counter[str] = Counter()

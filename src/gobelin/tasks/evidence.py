@@ -12,12 +12,13 @@ from gobelin.evaluation.statistics import PerUser, corrected, paired_difference,
 from gobelin.tasks.calibration import Calibration, coverage, reliability
 from gobelin.tasks.choosing import row_losses
 from gobelin.tasks.competing import Entry, Known, Race
-from gobelin.tasks.judging import Answers, Judge, figures
+from gobelin.tasks.figures import figures
+from gobelin.tasks.judging import Answers, Judge
 from gobelin.tasks.saved import told_rows
 from gobelin.tasks.shares import MOST, shares
 from gobelin.values import Target
 
-Parted = tuple[Int64[Array, " rows"], Float32[Array, "senses rows"]]
+Parted = tuple[Int64[Array, " _"], Float32[Array, "_ _"]]
 
 
 @dataclass(frozen=True)

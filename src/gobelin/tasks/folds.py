@@ -54,7 +54,7 @@ def plan(
 
 def split(
     target: Target, folds: int, groups: Int64[Array, " rows"] | None, rng: np.random.Generator
-) -> list[tuple[Int64[Array, " learned"], Int64[Array, " judged"]]]:
+) -> list[tuple[Int64[Array, " _"], Int64[Array, " _"]]]:
     """Every row judged once. Raises SplitError where there are fewer groups (or rows) than folds."""
     rows = len(target.known)
     many = rows if groups is None else len(np.unique(groups))

@@ -14,14 +14,9 @@ FUSIONS = ("concatenation", "mean", "stacking")
 
 
 def line_up(table: FeatureTable, told: Told, estimators: Sequence[str], fusions: Sequence[str]) -> list[Contender]:
-    """Senses come before the rules that decide on what they say. Raises UnknownName, and UserError where an estimator
-    cannot tell this."""
+    """Senses come before the rules that decide on what they say."""
     senses = tuple(table)
     named = tuple(estimators) or (("ridge", "forest") if told == "numbers" else ("logistic", "forest"))
-    for estimator in named:
-        check_estimator(estimator, told)
-    for fusion in fusions:
-        check_fusion(fusion)
     out = [Contender("mean" if told == "numbers" else "prior", "prior")]
     if told != "numbers":
         out.append(Contender("majority", "prior", rule="majority"))
@@ -38,7 +33,15 @@ def line_up(table: FeatureTable, told: Told, estimators: Sequence[str], fusions:
     return out
 
 
-def check_estimator(name: str, told: Told) -> None:
+def check(told: Told, estimators: Sequence[str], fusions: Sequence[str]) -> None:
+    """Before anything is encoded. Raises UnknownName, UserError where an estimator cannot tell this, MissingExtra."""
+    for estimator in estimators:
+        _check_estimator(estimator, told)
+    for fusion in fusions:
+        _check_fusion(fusion)
+
+
+def _check_estimator(name: str, told: Told) -> None:
     kind = parts.find("estimators", name).load()
     if told not in kind.tells:  # type: ignore[attr-defined]
         able = [p.name for p in parts.named("estimators") if told in p.load().tells]  # type: ignore[attr-defined]
@@ -47,7 +50,7 @@ def check_estimator(name: str, told: Told) -> None:
         )
 
 
-def check_fusion(name: str) -> None:
+def _check_fusion(name: str) -> None:
     known = [*RULES, *(part.name for part in parts.named("fusion"))]
     if name not in known:
         raise UnknownName(

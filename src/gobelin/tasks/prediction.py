@@ -17,7 +17,7 @@ from gobelin.meter import Meter
 from gobelin.tasks import evidence, folds, targets
 from gobelin.tasks.calibration import Calibration
 from gobelin.tasks.competing import Arena, Effort, Entry, Known, Race
-from gobelin.tasks.line_up import FUSIONS, line_up
+from gobelin.tasks.line_up import FUSIONS, check, line_up
 from gobelin.tasks.records import Reading, narrowed, read
 from gobelin.tasks.saved import Model
 from gobelin.tasks.targets import Wanted
@@ -81,6 +81,7 @@ def predict(
             whole = targets.read_target(records.column(target.column), target)
             rows = np.flatnonzero(whole.known)
             records, truth = records.take(rows), whole.take(rows)
+            check(truth.told, lists.estimators, lists.fusions)
             kept_back = plan.kept_back() | {target.column: "the target"}
             known = Known(
                 truth,
@@ -92,7 +93,7 @@ def predict(
                 given=records.column(plan.split) if plan.split else None,
             )  # fmt: skip
             kept, recipe = narrowed(records, recipes.load(lists.recipe, lists.settings), reading, kept_back)
-            notes += [*_left_out(whole), *targets.give_aways(truth, kept.data.catalogue.columns)]
+            notes += [*records.data.notes, *_left_out(whole), *targets.give_aways(truth, kept.data.catalogue.columns)]
         with meter.step("encode"):
             weaving = Weaving.of(kept.data, recipe, workers, tell)
             notes += [Note(**one) for one in unread(weaving.fixed.reports)]

@@ -133,18 +133,21 @@ def _no_items(folder: Path) -> bool:
     return not any((folder / f"items.{kind}").is_file() for kind in ("csv", "parquet"))
 
 
-def narrowed(records: Records, recipe: Recipe, how: Reading, kept_back: Mapping[str, str]) -> tuple[Records, Recipe]:
+def narrowed(
+    records: Records, recipe: Recipe, how: Reading, kept_back: Mapping[str, str], *, new: bool = False
+) -> tuple[Records, Recipe]:
     """The columns and the senses that may be read.
 
     kept_back: columns that are never read, with what each of them is ("the target"). Names of `features` are senses
     where all of them are, columns where any is none: "title,image" reads these two columns alone, by every sense.
+    new: records that a saved model reads: columns that they lack are absent, not misspelt.
     """
     for name in how.features:
         if name in kept_back:
             raise UserError(
                 f"--features names {name!r}, which is {kept_back[name]}.", "what is known beforehand.", "leave it away."
             )
-    for name in how.ignore:
+    for name in () if new else how.ignore:
         records.column(name)
     away = {*kept_back, *how.ignore}
     senses = {*recipe.encoders, *records.data.catalogue.vectors}
@@ -156,7 +159,7 @@ def narrowed(records: Records, recipe: Recipe, how: Reading, kept_back: Mapping[
         kept = Records(_with(records.data, replace(c, vectors=own)), records.columns)
         return kept.but(away), recipe.model_copy(update={"encoders": encoders})
     fields = {*records.columns, *records.data.catalogue.columns, *records.data.catalogue.fields}
-    for name in how.features:
+    for name in () if new else how.features:
         if name not in fields | senses:
             raise UnknownName(
                 f"--features names {name!r}, which is no column and no sense.{nearest(name, fields | senses)}",

@@ -37,7 +37,7 @@ class Model:
     kept_back: Mapping[str, str]
 
     def table(self, records: Records, workers: int | None = None) -> FeatureTable:
-        kept, recipe = narrowed(records, self.recipe, self.reading, self.kept_back)
+        kept, recipe = narrowed(records, self.recipe, self.reading, self.kept_back, new=True)
         woven: Encoded = encode(
             kept.data, recipe, fitted=self.encoders, standardisers=self.standardisers, workers=workers
         )

@@ -19,6 +19,9 @@ MOST_CLASSES = 20
 GIVES_AWAY = 0.98
 """The share of the target's entropy (or variance) from which a column is said to give it away."""
 
+SHARED = 5
+"""Rows that a cell is shared by on average, at least: texts that two variants share fit whatever these share."""
+
 Cells = Sequence[str | None]
 
 
@@ -148,7 +151,7 @@ def give_aways(target: Target, columns: Mapping[str, Cells]) -> list[Note]:
 
     Rows whose cell another row shares are read alone, since a cell that is one row's own (an id, a long text) fits
     anything: the share of the target's entropy that the cell takes away (mutual information / entropy), of numbers the
-    share of variance; columns with too few such rows say nothing. Rows of the target's unknown cells are passed over.
+    share of variance; columns with too few such rows, or with few rows a cell, say nothing.
     """
     notes = []
     for name, cells in columns.items():
@@ -171,7 +174,7 @@ def told_by(target: Target, cells: Cells) -> tuple[float, int]:
         if cell is not None and target.known[row] and counts[cell] > 1:
             rows.append(row)
             codes.append(groups.setdefault(cell, len(groups)))
-    if len(rows) < max(4, 0.5 * sum(counts.values())) or len(groups) < 2:
+    if len(rows) < max(SHARED * len(groups), 0.5 * sum(counts.values())) or len(groups) < 2:
         return 0.0, len(rows)
     group, values = np.array(codes, dtype=np.int64), target.values[rows].astype(np.float64)
     if target.told == "numbers":
