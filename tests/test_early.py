@@ -125,11 +125,11 @@ def accuracy(fusion: Early, given: FeatureTable, target: Target, rows: np.ndarra
 
 
 def test_a_class_that_two_raw_senses_tell_together_is_learned_and_neither_alone_tells_it() -> None:
-    given, target, learn = puzzle(360)
-    settings = {"width": 16, "epochs": 60, "batch": 32, "hide": 0.0, "learning_rate": 0.005, "augment": 0.1}
+    given, target, learn = puzzle(300)
+    settings = {"width": 16, "epochs": 40, "batch": 32, "hide": 0.0, "learning_rate": 0.005, "augment": 0.1}
     both = Early(reads="attention", **settings).fit(given, learn, target, RNG(0))
     assert accuracy(both, given, target, ~learn) > 0.85
-    settings["epochs"] = 6
+    settings["epochs"] = 4
     for name in ("image", "text"):
         alone = Early(reads="mlp", **settings).fit(given.only(name), learn, target, RNG(0))
         assert accuracy(alone, given.only(name), target, ~learn) < 0.65
@@ -139,8 +139,8 @@ def test_a_class_that_two_raw_senses_tell_together_is_learned_and_neither_alone_
 @pytest.mark.parametrize("join", ["sequence", "concatenate", "mean"])
 @pytest.mark.parametrize("reads", ["attention", "mlp", "cnn", "rnn"])
 def test_every_body_and_every_join_solves_the_puzzle(reads: str, join: str) -> None:
-    given, target, learn = puzzle(600)
-    settings = {"width": 16, "epochs": 80, "batch": 32, "hide": 0.0, "learning_rate": 0.005, "augment": 0.1}
+    given, target, learn = puzzle(400)
+    settings = {"width": 16, "epochs": 60, "batch": 32, "hide": 0.0, "learning_rate": 0.005, "augment": 0.1}
     fusion = parts.bind("fusion", "early", {"reads": reads, "join": join, **settings})
     assert accuracy(fusion.fit(given, learn, target, RNG(0)), given, target, ~learn) > 0.8
 
@@ -148,9 +148,9 @@ def test_every_body_and_every_join_solves_the_puzzle(reads: str, join: str) -> N
 def test_without_a_target_views_of_one_item_meet() -> None:
     """Picture and text share a hidden kind; no target names it, and fused vectors of either sense tell it."""
     rng = RNG(0)
-    kind = rng.random(240) < 0.5
-    given, learn = table(pictures(kind, rng), texts(kind, rng)), np.arange(240) < 160
-    settings = {"width": 16, "epochs": 12, "batch": 32, "learning_rate": 0.005, "augment": 0.1, "reads": "mlp"}
+    kind = rng.random(180) < 0.5
+    given, learn = table(pictures(kind, rng), texts(kind, rng)), np.arange(180) < 120
+    settings = {"width": 16, "epochs": 8, "batch": 32, "learning_rate": 0.005, "augment": 0.1, "reads": "mlp"}
     fusion = Early(**settings).fit(given, learn, None, RNG(0))
     with pytest.raises(UserError, match="without a target"):
         fusion.predict(given)
