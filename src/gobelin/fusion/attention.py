@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gobelin.arrays import Array, Bool
 from gobelin.errors import RecipeError
-from gobelin.fusion._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.fusion._lessons import by_target
 from gobelin.fusion._trained import Course, Trained, taught
 from gobelin.learning.layers import Block, linear, table

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gobelin.arrays import Array, Bool
+from gobelin.fitted import remade, state_of
 from gobelin.fusion._blocks import Blocks
-from gobelin.fusion._fitted import remade, state_of
 from gobelin.fusion._trained import Course, Lesson, Scaled, Trained, taught
 from gobelin.learning.layers import table
 from gobelin.learning.losses import info_nce

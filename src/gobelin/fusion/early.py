@@ -11,9 +11,9 @@ from torch import Tensor
 
 from gobelin.arrays import Array, Bool, Float32, Int64
 from gobelin.errors import RecipeError, UserError
+from gobelin.fitted import remade, state_of
 from gobelin.fusion._answer import Answer
 from gobelin.fusion._early_network import Build, Network, hidden, parted
-from gobelin.fusion._fitted import remade, state_of
 from gobelin.fusion._inputs import Input, check_layouts, inputs_of
 from gobelin.learning.joining import Join, Reads
 from gobelin.learning.loop import Plan, learn

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from gobelin.arrays import Array, Bool
-from gobelin.fusion._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.fusion._lessons import by_target
 from gobelin.fusion._trained import Course, Trained, taught
 from gobelin.learning.layers import dropout, linear

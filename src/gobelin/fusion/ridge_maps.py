@@ -7,8 +7,8 @@ import numpy as np
 from annotated_types import Gt
 
 from gobelin.arrays import Array, Bool, Float64
+from gobelin.fitted import remade, state_of
 from gobelin.fusion._blocks import Blocks, Senses, fused
-from gobelin.fusion._fitted import remade, state_of
 from gobelin.parts import Grid
 from gobelin.protocols import State
 from gobelin.values import Features, FeatureTable, Target

@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Ge
 
 from gobelin.arrays import Array, Bool, Float32, Int64
-from gobelin.fusion._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.fusion._inputs import Input, check_layouts, inputs_of
 from gobelin.fusion._pieces import Along, pieces_of
 from gobelin.media.alignment import Join, shares

@@ -10,9 +10,9 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
 from gobelin.arrays import Array, Bool, Float64
+from gobelin.fitted import remade, state_of
 from gobelin.fusion._aim import columns, known_rows
 from gobelin.fusion._blocks import WIDE, Blocks, Senses, fused
-from gobelin.fusion._fitted import remade, state_of
 from gobelin.parts import Grid
 from gobelin.protocols import State
 from gobelin.values import Features, FeatureTable, Target

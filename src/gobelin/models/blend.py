@@ -12,7 +12,7 @@ from gobelin.ensemble.scales import scaled, scales
 from gobelin.ensemble.segments import mixed, segment_of
 from gobelin.ensemble.selection import selected
 from gobelin.ensemble.stacking import choice_weights
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._holdout import Held, Hold, held_out, items_held_out
 from gobelin.models._members import Members, MemberSpecs, explaining, heard
 from gobelin.models._pool import lessons

@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from gobelin import parts
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.errors import RecipeError
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._members import checked, split
 from gobelin.models._sparse import scaled
 from gobelin.models._spectrum import right_vectors
