@@ -37,6 +37,8 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "gated": {},
     "attention": {},
     "bilinear": {},
+    "early": {},
+    "streams": {},
     "mean of answers": {},
     "stacking": {},
 }
@@ -64,14 +66,16 @@ EXPECTED: Mapping[str, Mapping[str, Said]] = {
         "concatenation": BOTH, "weighting": BOTH, "weighting, exponential": BOTH, "ridge_maps": BOTH,
         "pca": Said(0.3, 1.0, "what the kinds tell varies most: six directions of the eight"),
         "cca": APART, "contrastive": APART,
-        "gated": LEARNED, "attention": LEARNED, "bilinear": LEARNED,
+        "gated": LEARNED, "attention": LEARNED, "bilinear": LEARNED, "early": LEARNED,
+        "streams": BOTH,
         "mean of answers": Said(0.3, 1.0, "probabilities of four classes each: their mean is highest where they meet"),
         "stacking": BOTH,
     },
     "redundant": {
         "concatenation": TWICE, "weighting": TWICE, "weighting, exponential": TWICE, "ridge_maps": TWICE,
         "pca": TWICE, "cca": TWICE, "contrastive": HOLDS,
-        "gated": HOLDS, "attention": HOLDS, "bilinear": HOLDS,
+        "gated": HOLDS, "attention": HOLDS, "bilinear": HOLDS, "early": HOLDS,
+        "streams": TWICE,
         "mean of answers": TWICE, "stacking": TWICE,
     },
     # accuracy less that of concatenation
@@ -88,6 +92,8 @@ EXPECTED: Mapping[str, Mapping[str, Said]] = {
         "gated": Said(-0.1, 0.03, "gates learn not to listen, from few rows"),
         "attention": Said(-0.1, 0.03, "weights learn not to listen, from few rows"),
         "bilinear": Said(-0.2, 0.03, "a factor must learn to be 1 everywhere"),
+        "early": Said(-0.2, 0.03, "a token must learn not to be looked at, from few rows"),
+        "streams": Said(-0.3, 0.0, "as concatenation, with fewer axes of noise"),
         "mean of answers": Said(-0.15, 0.02, "answers by noise are near the prior, and unsure"),
         "stacking": Said(-0.03, 0.02, "its weight is learned to be nothing"),
     },
@@ -97,6 +103,7 @@ EXPECTED: Mapping[str, Mapping[str, Said]] = {
         "gated": Said(-0.1, 0.08, "hiding whole senses has taught it to do with one"),
         "attention": Said(-0.1, 0.08, "hiding whole senses has taught it to do with one"),
         "bilinear": Said(-0.1, 0.08, "hiding whole senses has taught it to do with one"),
+        "early": Said(-0.1, 0.08, "hiding whole senses has taught it to do with one"),
         "contrastive": Said(-0.12, 0.08, "its maps are learned from 150 pairs"),
     },
     # of the rows that have one
@@ -104,6 +111,7 @@ EXPECTED: Mapping[str, Mapping[str, Said]] = {
         "gated": Said(-0.03, 0.35, "learned from half of the pictures"),
         "attention": Said(-0.03, 0.35, "learned from half of the pictures"),
         "bilinear": Said(-0.03, 0.35, "learned from half of the pictures"),
+        "early": Said(-0.03, 0.35, "learned from half of the pictures"),
         "contrastive": Said(-0.05, 0.35, "learned from half of the pictures"),
     },
 }  # fmt: skip
