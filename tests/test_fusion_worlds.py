@@ -132,6 +132,11 @@ OTHERWISE: Mapping[tuple[str, str], Said] = {
         0.05,
         "one projection alone lies farther out than the mean of two, on which the judge learned (-.09, -.02, -.08)",
     ),
+    ("lacking, without", "early"): Said(
+        -0.15,
+        0.05,
+        "what it says of words alone moves when the picture is gone, hidden in training or not (-.11, -.06, -.05)",
+    ),
     ("lacking, with", "contrastive"): Said(
         -0.15, 0.15, "15 held-out pairs stop it: by chance before the maps of both senses meet (-.09, .09, .09)"
     ),
