@@ -73,6 +73,15 @@ def titled(*texts: str) -> list[Content]:
     return [Content(str(i), {"title": (text,)}) for i, text in enumerate(texts)]
 
 
+def test_words_can_be_runs_of_characters_that_stay_inside_a_run_and_come_back_from_the_state() -> None:
+    read = Words(analyzer="char", grams=2, min_df=1).fit(titled("发烧，咳嗽", "Ab c"), RNG(0))
+    assert set(read.names()) == {"发", "烧", "发烧", "咳", "嗽", "咳嗽", "a", "b", "ab", "c"}
+    again = Words.from_state(json.loads(json.dumps({**read.state(), "idf": read.state()["idf"].tolist()})))
+    fresh = titled("咳嗽三天")
+    assert np.array_equal(again.transform(fresh).values.toarray(), read.transform(fresh).values.toarray())
+    assert read.transform(fresh).values.nnz == 3
+
+
 def test_a_sentence_lies_nearer_to_its_translation_than_to_another_subject() -> None:
     texts = ["a warm winter coat", "温暖的冬季大衣", "a science fiction film", "科幻电影"]
     v = Sentence().encode(texts).values

@@ -22,7 +22,7 @@ FAMILIES = {
     "neighbours with senses": ["multimodal_neighbours", "multimodal_user_neighbours"],
     "content": ["content_neighbours"],
     "linear": ["ease", "slim", "svd"],
-    "linear with senses": ["weave", "weave_vectors", "graph_filter"],
+    "linear with senses": ["weave", "weave_vectors", "graph_filter", "fused"],
     "factor": ["als", "nmf", "bpr_mf", "multi_vae"],
     "factor with senses": ["collective_mf", "vbpr", "feature_mf"],
     "ratings": ["biased_mf", "svdpp", "als_ratings"],

@@ -29,6 +29,7 @@ SAID = {  # settings that take another path than the defaults do
     "popularity": [{"recency": "window"}, {"recency": "decay"}],
     "item_neighbours": [{"weighting": "bm25"}, {"weighting": "tfidf"}, {"k": 5, "shrink": 3}],
     "content_neighbours": [{"k": 6, "weights": {"text.words": 0.3}}],
+    "fused": [{"fusion": {"part": "weighting"}, "model": {"part": "content_neighbours"}, "aim": "senses"}],
     "rp3beta": [{"k": 6}],
     "markov": [{"last": 3, "decay": 0.5}, {"together": 0, "successors": 9, "last": 100}],
     "user_neighbours": [{"k": 3, "sharpness": 2, "shrink": 1}],

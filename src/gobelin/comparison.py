@@ -1,6 +1,6 @@
 """Several recipes, several seeds, and what happens when senses are missing: one page, paired tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from gobelin.meter import Meter
 from gobelin.recipe import PartSpec, Recipe
 
 METRICS = (f"recall@{SHOWN}", f"ndcg@{SHOWN}")
+
+Whole = Mapping[str, Mapping[int, Judged]]
+"""What was judged, by recipe and seed."""
 
 
 def compare(
@@ -47,8 +50,6 @@ def compare(
     """
     if len(set(recipes)) != len(recipes) or not recipes:
         raise RecipeError(f"Recipes {', '.join(recipes) or '(none)'}.", "one or more, each once.", "e.g. weave,ease.")
-    tell = progress or (lambda step, done, total: None)
-    store.ready(Path(out), kind="comparison")
     made = {name: resolved(name, settings, split, budget) for name in recipes}
     if fills:
         made = {
@@ -56,7 +57,38 @@ def compare(
             for name in recipes
             for way in fills
         }
+    store.ready(Path(out), kind="comparison")
     data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset)
+    with store.working(Path(out)) as work:
+        result = judged_by_recipe(
+            data, made, seeds=seeds, drops=drops, search_once=search_once, workers=workers, progress=progress,
+            command=command, work=work,
+        )  # fmt: skip
+        with store.publish(Path(out), kind="comparison") as folder:
+            store.write_json(folder / "compare.json", result)
+            write_compare(result, folder)
+    return result
+
+
+def judged_by_recipe(
+    data: Dataset,
+    made: Mapping[str, Recipe],
+    *,
+    seeds: int,
+    work: Path,
+    drops: Sequence[tuple[str, float]] = (),
+    search_once: bool = False,
+    pairs: Callable[[Whole], Sequence[tuple[str, str]]] | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+) -> dict[str, Any]:
+    """What `compare.json` holds of these recipes, by the names they are given.
+
+    pairs: of all that was judged, who is compared with whom; None: the first with every other one, as in `compare`.
+    work: where a process that is killed leaves what was judged, for the next call.
+    """
+    tell = progress or (lambda step, done, total: None)
     meter = Meter()
     asked: dict[str, Any] = {}
     searched: dict[tuple[str, str], Recipe] = {}
@@ -76,40 +108,35 @@ def compare(
             raise RecipeError("The split 'none' holds out no test.", "a split with a test part.", "choose another.")
         return trial.chosen
 
-    with store.working(Path(out)) as work:
-        with meter.running():
-            whole = {name: {seed: judged(name, seed, None) for seed in range(seeds)} for name in made}
-            dropped = [
-                (sense, share, {n: {s: judged(n, s, {sense: share}) for s in range(seeds)} for n in made})
-                for sense, share in drops
-            ]
-        result: dict[str, Any] = {
-            "asked": {
-                **{key: asked[key] for key in ("dataset", "split")},
-                "command": command,
-                "metric": METRICS[0],
-                "seeds": list(range(seeds)),
-            },
-            "recipes": {
-                name: {**_recipe(found), "memory_mb": round(meter.memory_mb.get(name, 0.0), 1)}
-                for name, found in whole.items()
-            },
-            "comparisons": _comparisons(whole),
-            "drops": [
-                {
-                    "field": sense,
-                    "share": share,
-                    "recipes": {name: {"metrics": _mean(found)} for name, found in by_name.items()},
-                    "comparisons": _comparisons(by_name),
-                }
-                for sense, share, by_name in dropped
-            ],
-            **_by_step(meter, set(made)),
-        }
-        with store.publish(Path(out), kind="comparison") as folder:
-            store.write_json(folder / "compare.json", result)
-            write_compare(result, folder)
-    return result
+    with meter.running():
+        whole = {name: {seed: judged(name, seed, None) for seed in range(seeds)} for name in made}
+        dropped = [
+            (sense, share, {n: {s: judged(n, s, {sense: share}) for s in range(seeds)} for n in made})
+            for sense, share in drops
+        ]
+    return {
+        "asked": {
+            **{key: asked[key] for key in ("dataset", "split")},
+            "command": command,
+            "metric": METRICS[0],
+            "seeds": list(range(seeds)),
+        },
+        "recipes": {
+            name: {**_recipe(found), "memory_mb": round(meter.memory_mb.get(name, 0.0), 1)}
+            for name, found in whole.items()
+        },
+        "comparisons": _comparisons(whole, pairs),
+        "drops": [
+            {
+                "field": sense,
+                "share": share,
+                "recipes": {name: {"metrics": _mean(found)} for name, found in by_name.items()},
+                "comparisons": _comparisons(by_name, pairs),
+            }
+            for sense, share, by_name in dropped
+        ],
+        **_by_step(meter, set(made)),
+    }
 
 
 def _settled(made: Recipe, found: Found) -> Recipe:
@@ -156,13 +183,13 @@ def _mean(found: Mapping[int, Judged]) -> dict[str, Any]:
     return out
 
 
-def _comparisons(whole: Mapping[str, Mapping[int, Judged]]) -> list[dict[str, Any]]:
-    names = list(whole)
+def _comparisons(whole: Whole, pairs: Callable[[Whole], Sequence[tuple[str, str]]] | None) -> list[dict[str, Any]]:
+    first, *rest = whole
     rows: list[dict[str, Any]] = []
-    for other in names[1:]:
+    for name, other in [(first, other) for other in rest] if pairs is None else pairs(whole):
         for metric in METRICS:
             ours, theirs, users = [], [], []
-            for seed, one in whole[names[0]].items():
+            for seed, one in whole[name].items():
                 a, b = one.answers, whole[other][seed].answers
                 assert a is not None and b is not None
                 shared, left, right = np.intersect1d(a.exam.users, b.exam.users, return_indices=True)
@@ -170,7 +197,7 @@ def _comparisons(whole: Mapping[str, Mapping[int, Judged]]) -> list[dict[str, An
                 theirs.append(b.per_user[metric][right])
                 users.append(shared.astype(np.int64))
             found = pooled_difference(ours, theirs, users, _rng())
-            rows.append({"model": names[0], "against": other, "metric": metric, **found.as_json()})
+            rows.append({"model": name, "against": other, "metric": metric, **found.as_json()})
     return corrected(rows)
 
 

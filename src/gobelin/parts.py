@@ -26,6 +26,8 @@ from gobelin.errors import MissingExtra, RecipeError, UnknownName, nearest
 KINDS = {
     "encoders": "content to vectors",
     "readers": "content to readings: attributes that people can read",
+    "fusion": "several senses to one vector",
+    "estimators": "vectors to classes, labels or numbers",
     "models": "recommenders",
     "importers": "data in another format to a dataset folder",
     "weights": "pretrained weights that `gobelin models get` brings",
@@ -142,6 +144,11 @@ def bind(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
 def check_extra(kind: str, name: str) -> None:
     """Raises MissingExtra where the part wants extras that are not installed: all of them are told together."""
     need(find(kind, name).needs, f"The part {name!r}")
+
+
+def installed(part: Part) -> bool:
+    """Whether every extra that it wants is there."""
+    return all(importlib.util.find_spec(one) is not None for extra in part.needs for one in EXTRAS[extra])
 
 
 def need(extras: str | tuple[str, ...], what: str) -> None:

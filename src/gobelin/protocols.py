@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
-from gobelin.values import Block, Contributions, Queries, Ranked, Reading, Train
+from gobelin.values import Block, Contributions, Features, FeatureTable, Layout, Queries, Ranked, Reading, Target, Train
 
 State = Mapping[str, Any]
 """JSON values, numpy arrays and csr_arrays by name: all that a fitted part needs to come back. No pickle."""
@@ -70,6 +70,13 @@ class Pictures(Protocol):
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> Block:
         """One row a picture (RGB, upright); the row that `encode` gives for a lossless file of that picture."""
         ...
+
+
+@runtime_checkable
+class AsItIs(Protocol):
+    """An encoder whose rows are content itself, resampled to one shape, for fusions that learn to read it."""
+
+    row_layout: Layout
 
 
 @runtime_checkable
@@ -130,6 +137,62 @@ class Reader(Protocol):
     def read(self, contents: Sequence[Content]) -> list[list[Reading]]:
         """The readings of each item, none where it says nothing; broken content is a reading `UNREADABLE`."""
         ...
+
+
+@runtime_checkable
+class Fusion(Protocol):
+    """Several senses of an item to one: the feature level."""
+
+    def fit(
+        self, table: FeatureTable, learn: Bool[Array, " rows"], target: Target | None, rng: np.random.Generator
+    ) -> Self:
+        """learn: the rows that may be read, of which it learns everything: scales, weights, maps.
+
+        target: what the fused vectors are for, read where it is known and `learn` says so: classes, labels or numbers
+        of a prediction, or vectors from the log. None: the senses are all there is; a fusion may not need one.
+        """
+        ...
+
+    def fuse(self, table: FeatureTable) -> Features:
+        """Of any rows, the same senses: dense float32, named "fused", present where any sense is.
+
+        A sense of the fit that the table lacks counts as absent everywhere; the order of the senses does not matter.
+        """
+        ...
+
+    def state(self) -> State: ...
+
+    @classmethod
+    def from_state(cls, state: State) -> Self: ...
+
+
+@runtime_checkable
+class Foretells(Protocol):
+    """A fusion trained end to end: beside its vectors it has an answer of its own to the target of its fit."""
+
+    def predict(self, table: FeatureTable) -> Float32[Array, "rows outputs"]:
+        """As an Estimator's; where no sense says anything, the mean of the target in the fit."""
+        ...
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Vectors to a target: classification, regression."""
+
+    tells: ClassVar[Collection[str]]  # of "class", "labels", "numbers": what it can be asked for
+
+    def fit(self, values: Float32[Array, "rows dim"], target: Target, rng: np.random.Generator) -> Self:
+        """All rows are known."""
+        ...
+
+    def predict(self, values: Float32[Array, "rows dim"]) -> Float32[Array, "rows outputs"]:
+        """Probabilities of the classes (a row sums to 1) or of each label, or the numbers; columns as the target's."""
+        ...
+
+    def state(self) -> State: ...
+
+    @classmethod
+    def from_state(cls, state: State) -> Self: ...
 
 
 Monitor = Callable[["Recommender"], float]

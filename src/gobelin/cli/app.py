@@ -10,6 +10,7 @@ import typer
 from gobelin.cli import show
 from gobelin.cli.asking import attributes, explain, interests, recommend, search, similar
 from gobelin.cli.options import DatasetArg, Json, RunArg, Sets, Workers, equals
+from gobelin.cli.predicting import cluster, predict
 from gobelin.errors import UserError, nearest
 
 app = typer.Typer(
@@ -201,7 +202,7 @@ def compare(
     with show.progress() as tell:
         result = compare_recipes(
             dataset,
-            [name.strip() for name in recipes.split(",") if name.strip()],
+            _names(recipes),
             out,
             split=split,
             seeds=seeds,
@@ -221,6 +222,60 @@ def compare(
 
     show_comparison(result)
     show.out.print(f"The page: {out / 'compare.html'}")
+
+
+@app.command()
+def fusions(
+    dataset: DatasetArg,
+    out: Annotated[Path, typer.Option(help="The folder to write.", show_default=False)],
+    senses: Annotated[
+        str | None, typer.Option(help="Modalities, joined by commas; else all there are.", show_default=False)
+    ] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Ways to fuse, joined by commas; else all installed.", show_default=False)
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="Whose encoders and model are used.")] = "weave",
+    trials: Annotated[int, typer.Option(help="Fits of the search of each cell.")] = 12,
+    split: Annotated[str | None, typer.Option(help="As in `run`.", show_default=False)] = None,
+    seeds: Annotated[int, typer.Option(help="N means the seeds 0 .. N-1.")] = 1,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds that the search of each cell may take; else the recipe's.", show_default=False),
+    ] = None,
+    set_: Sets = None,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Each sense alone, each pair, all of them, by every way to fuse them: `gobelin fusions shop --out fusions`."""
+    from gobelin.fusions import fusions as fuse
+
+    with show.progress() as tell:
+        result = fuse(
+            dataset,
+            out,
+            recipe=recipe,
+            senses=_names(senses),
+            methods=_names(methods),
+            trials=trials,
+            split=split,
+            seeds=seeds,
+            budget=budget,
+            settings=set_ or [],
+            workers=workers,
+            progress=tell,
+            command=_command(),
+        )
+    if json:
+        show.as_json(result)
+        return
+    from gobelin.cli.comparing import show_fusions
+
+    show_fusions(result)
+    show.out.print(f"The page: {out / 'fusions.html'}")
+
+
+def _names(joined: str | None) -> list[str]:
+    return [name.strip() for name in (joined or "").split(",") if name.strip()]
 
 
 @app.command()
@@ -249,7 +304,7 @@ def update(
     show.out.print(f"{', '.join(counts) or 'Nothing changed'}; {sum(change['seconds'].values()):.1f} s.")
 
 
-for ask in (recommend, search, similar, explain, interests, attributes):
+for ask in (recommend, search, similar, explain, interests, attributes, predict, cluster):
     app.command()(ask)
 
 
@@ -284,7 +339,7 @@ def encode(
 @app.command()
 def parts(
     kind: Annotated[
-        str | None, typer.Argument(help="encoders, models, importers, weights or recipes.", show_default=False)
+        str | None, typer.Argument(help="encoders, fusion, estimators, models, ... or recipes.", show_default=False)
     ] = None,
     json: Json = False,
 ) -> None:

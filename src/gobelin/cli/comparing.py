@@ -33,6 +33,37 @@ def show_comparison(result: Mapping[str, Any]) -> None:
         _tests(drop["comparisons"])
 
 
+def show_fusions(result: Mapping[str, Any]) -> None:
+    """A line for each method, a column for each set of senses: NDCG@20 after Recall@20."""
+    from gobelin.evaluation.fused import LEVELS, fusions_sentence
+
+    cells, found = result["cells"], result["recipes"]
+    means = {(tuple(c["senses"]), c["level"], c["method"]): found[name]["mean"] for name, c in cells.items()}
+    sets = list(dict.fromkeys(senses for senses, _, _ in means if len(senses) > 1))
+    asked = result["asked"]
+    title = f"{asked['dataset']}, {asked['split']} split, {len(asked['seeds'])} seed(s); recall@20 / ndcg@20"
+    alone = [
+        [" + ".join(senses) or "the log alone", *(_figure(mean[m]) for m in ("recall@20", "ndcg@20"))]
+        for (senses, level, _), mean in means.items()
+        if level in ("log", "alone")
+    ]
+    show.table(["senses", "recall@20", "ndcg@20"], alone, title=title)
+    show.out.print()
+    methods = dict.fromkeys((level, method) for _, level, method in means if level not in ("log", "alone"))
+    rows = [
+        [method, LEVELS[level], *(_both(means.get((senses, level, method))) for senses in sets)]
+        for level, method in sorted(methods, key=lambda one: list(LEVELS).index(one[0]))
+    ]
+    heads = [" + ".join(senses) if len(senses) < 4 else f"all {len(senses)}" for senses in sets]
+    show.table(["method", "level", *heads], rows, numeric=2)
+    show.out.print()
+    show.out.print(fusions_sentence(result))
+
+
+def _both(mean: Mapping[str, Any] | None) -> str:
+    return "-" if mean is None else f"{mean['recall@20']['value']:.4f} / {mean['ndcg@20']['value']:.4f}"
+
+
 def _tests(comparisons: list[Mapping[str, Any]]) -> None:
     rows = [
         [f"{c['model']} - {c['against']}", c["metric"], f"{c['difference']:+.4f} [{c['low']:+.4f}, {c['high']:+.4f}]",

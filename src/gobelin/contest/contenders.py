@@ -250,7 +250,7 @@ def _members_searched(
     left_out: dict[str, str] = {}
     found = {name: dict(spec) for name, spec in made.members.items()}
     alone = {
-        name: Contender(f"{contender.name}: {name}", contender.role, *member(spec), contender.senses)
+        name: Contender(f"{contender.name}: {name}", contender.role, *member(spec), _heard(spec, contender.senses))
         for name, spec in found.items()
     }
     left = sorted(alone, key=lambda name: len(parts.knobs(type(make(alone[name], {})), contender.senses)))
@@ -270,7 +270,7 @@ def _members_searched(
         spent += outcome.trials
         tried += [replace(trial, of=f"{name}: {trial.of}" if trial.of else name) for trial in outcome.tried]
         left_out |= {f"{name}: {its}": why for its, why in outcome.left_out.items()}
-        found[name] = {"part": one.part, **outcome.settings}
+        found[name] = {**{key: value for key, value in found[name].items() if key in MEMBER}, **outcome.settings}
     searched = replace(contender, settings={**contender.settings, "members": found})
     return _Members(searched, spent, tuple(tried), left_out)
 
@@ -282,7 +282,16 @@ def members_left_out(found: Found) -> dict[str, str]:
 
 def member(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(part, settings) of a member of one that combines."""
-    return str(spec["part"]), {key: value for key, value in spec.items() if key != "part"}
+    return str(spec["part"]), {key: value for key, value in spec.items() if key not in MEMBER}
+
+
+MEMBER = ("part", "senses")
+"""What is said of a member that is no setting of its part."""
+
+
+def _heard(spec: Mapping[str, Any], senses: tuple[str, ...]) -> tuple[str, ...]:
+    """The senses that a member hears, of those that are there."""
+    return tuple(sense for sense in senses if sense in spec.get("senses", senses))
 
 
 def smaller(bench: Bench, most: int) -> Bench:

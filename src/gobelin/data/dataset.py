@@ -124,6 +124,20 @@ class Dataset:
         folder = None if root is None else Path(root)
         return _build(name, tables.but(items=kept), vocabulary, given, folder, settings, notes)
 
+    @classmethod
+    def without_log(
+        cls, name: str, catalogue: Catalogue, settings: DatasetSettings, notes: tuple[Note, ...] = ()
+    ) -> "Dataset":
+        """A catalogue that nobody is known to have used."""
+        return cls(name, catalogue, Vocabulary([]), Events.none(), {}, settings, notes)
+
+    @classmethod
+    def of_table(cls, items: Table, name: str, root: str | Path) -> "Dataset":
+        """A table with the column `item_id` as a catalogue without a log; media paths start at `root`."""
+        notes = Notebook()
+        vocabulary, kept = _item_ids(items, notes)
+        return _build(name, _Tables(kept, None, None), vocabulary, {}, Path(root), DatasetSettings(), notes)
+
 
 @dataclass(frozen=True)
 class _Tables:

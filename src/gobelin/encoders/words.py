@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from annotated_types import Ge
@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from gobelin.arrays import Array, Float32
 from gobelin.media.grammar import PartOfSpeech, words_that_are
 from gobelin.media.stop_words import Language, stop_words
-from gobelin.media.text import compose, words
+from gobelin.media.text import compose, runs, words
 from gobelin.protocols import Content, State
 from gobelin.values import Block
 
@@ -33,6 +33,9 @@ class Words:
     stop_words: True leaves out the function words of English and Chinese (`media.stop_words`), a tuple those of its
     languages. parts_of_speech: where given, only such words are kept (`media.grammar`: Chinese with jieba, English with
     the extra `language`, no other language; titles without sentences are tagged less surely than prose).
+    analyzer: "char" reads runs of 1 to `grams` characters inside each run of letters and digits, in place of words:
+    no segmentation, which short and noisy Chinese is often the better for (`stop_words` and `parts_of_speech` are of
+    words and pass over it).
     Relations: `sentence` also knows that two different words mean the same.
     Raises MissingExtra where parts of speech are asked for and English text meets no tagger.
     """
@@ -45,6 +48,8 @@ class Words:
     max_characters: Annotated[int, Ge(1)] = 10_000
     stop_words: bool | tuple[Language, ...] = False
     parts_of_speech: tuple[PartOfSpeech, ...] = ()
+    analyzer: Literal["word", "char"] = "word"
+    grams: Annotated[int, Ge(1)] = 3
     _vocabulary: tuple[str, ...] | None = field(default=None, init=False, repr=False)
     _idf: Float32[Array, " words"] | None = field(default=None, init=False, repr=False)
 
@@ -97,6 +102,8 @@ class Words:
             "max_characters": self.max_characters,
             "stop_words": self.stop_words if isinstance(self.stop_words, bool) else list(self.stop_words),
             "parts_of_speech": list(self.parts_of_speech),
+            "analyzer": self.analyzer,
+            "grams": self.grams,
             "vocabulary": None if self._vocabulary is None else list(self._vocabulary),
             "idf": self._idf,
         }
@@ -111,6 +118,8 @@ class Words:
             max_characters=state["max_characters"],
             stop_words=stop if isinstance(stop, bool) else tuple(stop),
             parts_of_speech=tuple(state.get("parts_of_speech", ())),
+            analyzer=state.get("analyzer", "word"),
+            grams=state.get("grams", 3),
         )
         if state["vocabulary"] is not None:
             encoder._vocabulary = tuple(state["vocabulary"])
@@ -118,6 +127,13 @@ class Words:
         return encoder
 
     def _words(self, document: str) -> list[str]:
+        if self.analyzer == "char":
+            return [
+                run[start : start + length]
+                for run in (match.group().lower() for match in runs(document))
+                for length in range(1, self.grams + 1)
+                for start in range(len(run) - length + 1)
+            ]
         found = words_that_are(document, self.parts_of_speech) if self.parts_of_speech else words(document)
         if self.stop_words is False:
             return found

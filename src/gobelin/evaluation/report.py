@@ -1,12 +1,16 @@
-"""The evaluation as a page: `report.html` of a run and `compare.html` of several, each one self-contained file.
+"""The evaluation as a page: `report.html` of a run, `compare.html` of several, `predict.html` of a prediction.
+
+Each is one self-contained file.
 
     write_report(report, folder, pictures)      # the mapping that is written as report.json; a folder of pictures
     write_compare(report, folder)               # the mapping that is written as compare.json
+    write_fusions(report, folder)               # the mapping that is written as fusions.json
+    write_predict(report, folder)               # the mapping that is written as predict.json
     sentence(report)                            # what a manager would quote; the terminal prints it too
 
 Every section but the sentence may be missing. Pictures are scaled down and written into the page, plots are inline SVG,
 there is no script and no address to fetch from. Words come from `words` and `findings`, drawings from `plots`,
-what templates need from `views` (measured), `context` (what stands around it) and `seeds` (several runs).
+what templates need from `views` (measured), `context` (what stands around it), `seeds` (several runs) and `fused`.
 """
 
 import functools
@@ -18,13 +22,16 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from gobelin.evaluation import context, marks, seeds, views, words
+from gobelin.evaluation import context, fused, marks, predictions, seeds, views, words
 from gobelin.evaluation.findings import facts, sentence
 from gobelin.evaluation.pictures import Album, Pictures
 from gobelin.evaluation.seeds import compare_sentence
 from gobelin.files import replace_file
 
-__all__ = ["compare_sentence", "render", "render_compare", "sentence", "write_compare", "write_report"]
+__all__ = [
+    "compare_sentence", "render", "render_compare", "render_predict", "sentence", "write_compare", "write_fusions",
+    "write_predict", "write_report",
+]  # fmt: skip
 
 
 def write_report(report: Mapping[str, Any], folder: Path, pictures: Pictures = None) -> Path:
@@ -35,6 +42,26 @@ def write_report(report: Mapping[str, Any], folder: Path, pictures: Pictures = N
 def write_compare(report: Mapping[str, Any], folder: Path) -> Path:
     """Draws `compare.html` into the folder, whole or not at all; returns its path. See `render_compare`."""
     return _publish(render_compare(report), folder / "compare.html")
+
+
+def write_fusions(report: Mapping[str, Any], folder: Path) -> Path:
+    """Draws `fusions.html` into the folder, whole or not at all; returns its path. See `fused`."""
+    page = (
+        _templates()
+        .get_template("fusions.html")
+        .render(
+            name=context.name(report),
+            sentence=fused.fusions_sentence(report),
+            **seeds.view(report),
+            **fused.fusions_view(report),
+        )
+    )
+    return _publish(page, folder / "fusions.html")
+
+
+def write_predict(report: Mapping[str, Any], folder: Path) -> Path:
+    """Draws `predict.html` into the folder, whole or not at all; returns its path. See `render_predict`."""
+    return _publish(render_predict(report), folder / "predict.html")
 
 
 def _publish(page: str, target: Path) -> Path:
@@ -110,4 +137,13 @@ def render_compare(report: Mapping[str, Any]) -> str:
         _templates()
         .get_template("compare.html")
         .render(name=context.name(report), sentence=compare_sentence(report), **seeds.view(report))
+    )
+
+
+def render_predict(report: Mapping[str, Any]) -> str:
+    """The page of `gobelin predict` as text; `predictions` says what the mapping holds."""
+    return (
+        _templates()
+        .get_template("predict.html")
+        .render(name=context.name(report), sentence=predictions.sentence(report), **predictions.view(report))
     )

@@ -52,14 +52,15 @@ Number = float | int
 class Metric:
     """unit: "share" is written in percent. better: which end is the good one, None where that is a matter of aims.
 
-    group: "found" (does it find what people chose), "lists" (what kind of lists it makes) or "ratings".
+    group: "found" (does it find what people chose), "lists" (what kind of lists it makes), "ratings" or "predicted"
+    (classes, labels and numbers).
     """
 
     label: str
     meaning: str
     unit: Literal["share", "score", "plain"] = "share"
     better: Literal["higher", "lower"] | None = "higher"
-    group: Literal["found", "lists", "ratings"] = "found"
+    group: Literal["found", "lists", "ratings", "predicted"] = "found"
     digits: int | None = None
 
 
@@ -89,6 +90,27 @@ METRICS = {
     "mse": Metric("MSE", "the square of RMSE", "plain", "lower", "ratings", 3),
     "mae": Metric("MAE", "the mean error of a predicted rating, in the unit of the ratings", "plain", "lower",
                   "ratings", 3),
+    "roc_auc": Metric("ROC AUC", "how often a row of a class is given a higher probability of it than another row; "
+                      "0.5: by chance; mean over classes or labels", "score", group="predicted"),
+    "pr_auc": Metric("PR AUC", "average precision: precision at each row of a class, by its probability; mean over "
+                     "classes or labels", "score", group="predicted"),
+    "balanced_accuracy": Metric("Balanced accuracy", "of the rows of each class the share told rightly, averaged over "
+                                "classes", group="predicted"),
+    "precision_macro": Metric("Precision, macro", "of what is told to be a class the share that is, over classes",
+                              group="predicted"),
+    "f1_macro": Metric("F1, macro", "the harmonic mean of precision and recall of each class, averaged", "score",
+                       group="predicted"),
+    "f1_micro": Metric("F1, micro", "the harmonic mean of precision and recall, all labels counted together", "score",
+                       group="predicted"),
+    "jaccard": Metric("Jaccard", "the labels told rightly, of all that are told or true, averaged over rows", "score",
+                      group="predicted"),
+    "log_loss": Metric("Log loss", "the surprise at the truth, in nats", "score", "lower", "predicted"),
+    "brier": Metric("Brier score", "the squared distance of probabilities from truth", "score", "lower", "predicted"),
+    "calibration_error": Metric("Calibration error", "the mean gap between how sure an answer is and how often it is "
+                                "right", "score", "lower", "predicted"),
+    "loss": Metric("Loss of a row", "the surprise at the truth in nats; of numbers the squared error over the variance",
+                   "score", "lower", "predicted"),
+    "r2": Metric("R²", "the share of the variance that is told", "score", group="predicted"),
 }  # fmt: skip
 
 

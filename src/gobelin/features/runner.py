@@ -21,7 +21,7 @@ from gobelin.features.gathering import Gathering, room
 from gobelin.features.keyset import KeySet, joined
 from gobelin.features.shards import sortable
 from gobelin.features.workers import Batch, encode_batches
-from gobelin.protocols import Content, Encoder, Learned
+from gobelin.protocols import AsItIs, Content, Encoder, Learned
 from gobelin.values import Block, Features, FeatureTable, Vocabulary
 
 BATCH = 32  # pieces that travel together
@@ -168,7 +168,8 @@ def _pieces(
         store.flush()  # also after Ctrl-C: what is done is kept
     values, present, absent = _pool(scan, store, cache, passing)
     tell(scan.total)
-    features = Features(name, encoder.modality, catalogue.items, values, present)
+    layout = encoder.row_layout if isinstance(encoder, AsItIs) else None
+    features = Features(name, encoder.modality, catalogue.items, values, present, layout)
     return features, EncodingReport(
         name=name,
         modality=encoder.modality,

@@ -161,14 +161,14 @@ class Standardiser:
             masked = features.values.multiply(present[:, None].astype(np.float32)).tocsr()
             values = csr_array(self._rows(csr_array(masked).astype(np.float64)).astype(np.float32))
             present &= np.diff(values.indptr) > 0
-            return replace(features, values=values, present=present)
+            return replace(features, values=values, present=present, layout=None)
         out = (room or _in_memory)((len(present), self.dim(features.dim)))
         here = np.flatnonzero(present)
         for start in range(0, len(here), _AT_ONCE):
             some = here[start : start + _AT_ONCE]
             out[some] = self._rows(_taken(features, some))
             present[some] = out[some].any(axis=1)
-        return replace(features, values=out, present=present)
+        return replace(features, values=out, present=present, layout=None)
 
     def vector(self, vector: Float32[Array, " dim"]) -> Float32[Array, " out"]:
         """One row by itself, written out where the encoder's rows are sparse: a wish."""

@@ -115,6 +115,22 @@ def align(
     return Aligned(values, mask, edges)
 
 
+def shares(lengths: Sequence[int], seconds: Sequence[float], steps: int) -> list[Float32[Array, "steps _"]]:
+    """How much of each piece of a stream each of so many steps takes, (steps, length) a stream; rows sum to 1, or to 0.
+
+    For streams of evenly spread pieces, the same of every item: what `align` makes of pieces that are the unit vectors,
+    so that `shares @ values` aligns many items at once. seconds: over which a stream's pieces are spread from 0 on; 0:
+    it has no time, and lies over all of it, which is as long as the longest.
+    """
+    whole = max(seconds) or 1.0
+    out = []
+    for length, own in zip(lengths, seconds, strict=True):
+        edges = np.arange(length + 1) * ((own or whole) / length)
+        stream = Stream(np.eye(length, dtype=np.float32), edges[:-1], edges[1:])
+        out.append(align([stream], steps=steps, span=(0.0, whole)).values)
+    return out
+
+
 @dataclass(frozen=True)
 class Padded:
     """Several items together. values: (items, steps, dim); mask: (items, steps, streams); padding is masked zeros.

@@ -21,18 +21,29 @@ def checked(members: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any
     for name, spec in members.items():
         if not isinstance(spec.get("part"), str):
             raise RecipeError(f"The member {name!r} names no part.", 'part = "NAME".', "see `gobelin parts models`.")
+        senses = spec.get("senses", [])
+        if not isinstance(senses, list | tuple) or not all(isinstance(sense, str) for sense in senses):
+            raise RecipeError(f"The member {name!r} hears {senses!r}.", "names of senses.", 'e.g. senses = ["image"].')
         part, settings = split(spec)
         parts.checked(parts.find("models", part).load(), settings, f"member {name!r}")
     return {name: dict(spec) for name, spec in members.items()}
 
 
 MemberSpecs = Annotated[Mapping[str, Mapping[str, Any]], AfterValidator(checked)]
-"""name -> {part = "ease", regularisation = 200}: a member's part, every other key a setting of that part."""
+"""name -> {part = "ease", regularisation = 200}: a member's part, every other key a setting of that part.
+
+senses = ["image"]: the senses that the member hears, of those that the ensemble hears; without it all of them.
+"""
 
 
 def split(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(part, settings) of a member."""
-    return str(spec["part"]), {key: value for key, value in spec.items() if key != "part"}
+    return str(spec["part"]), {key: value for key, value in spec.items() if key not in ("part", "senses")}
+
+
+def heard(spec: Mapping[str, Any], train: Train) -> Train:
+    """What a member is fitted on: the value itself where it hears every sense."""
+    return train.only(*spec["senses"]) if "senses" in spec else train
 
 
 def explaining(members: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -70,7 +81,7 @@ class Members:
             if like is not None and name in like.models and hasattr(model, "reuse"):
                 model.reuse(like.models[name])
             try:
-                models[name] = model.fit(train, np.random.default_rng(seed), monitor)
+                models[name] = model.fit(heard(spec, train), np.random.default_rng(seed), monitor)
             except UserError as refusal:
                 left_out[name], last = refusal.given, refusal
         if not models:

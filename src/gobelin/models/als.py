@@ -8,8 +8,8 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.models._factors import cosines
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._folding import fold
 from gobelin.models._implicit import explain_folded, folded, ridged, wanted
 from gobelin.models._sparse import transposed

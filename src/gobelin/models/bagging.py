@@ -10,7 +10,7 @@ from gobelin.arrays import Array, Int32, Int64, Scores
 from gobelin.ensemble.bagging import draws
 from gobelin.ensemble.mean import mean
 from gobelin.ensemble.scales import scaled
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._members import Members, MemberSpecs
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State

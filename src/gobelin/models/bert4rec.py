@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning.items import From
 from gobelin.learning.layers import Block, dropout, linear, table
 from gobelin.models import _sequential as sequential
-from gobelin.models._fitted import remade, state_of
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State
 from gobelin.values import Queries, Train

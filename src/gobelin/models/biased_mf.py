@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.errors import UserError
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._folding import fold
 from gobelin.models._rated import Side, ratings_of, with_bias
 from gobelin.parts import Grid

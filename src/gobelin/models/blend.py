@@ -12,9 +12,9 @@ from gobelin.ensemble.scales import scaled, scales
 from gobelin.ensemble.segments import mixed, segment_of
 from gobelin.ensemble.selection import selected
 from gobelin.ensemble.stacking import choice_weights
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._holdout import Held, Hold, held_out, items_held_out
-from gobelin.models._members import Members, MemberSpecs, explaining
+from gobelin.models._members import Members, MemberSpecs, explaining, heard
 from gobelin.models._pool import lessons
 from gobelin.parts import Grid
 from gobelin.protocols import Explains, Monitor, State
@@ -138,8 +138,8 @@ class Blend:
         weights = weights * np.where(self._cold[items], self.cold_scale, 1.0)[:, None] / size[:, 0]
         prior = -(weights @ shift[:, 0])
         told: dict[str, Float64[Array, "wanted events"]] = {}
-        for place, model in enumerate(self._members.models.values()):
-            found = cast(Explains, model).explain(query, items, train)
+        for place, (name, model) in enumerate(self._members.models.items()):
+            found = cast(Explains, model).explain(query, items, heard(self.members[name], train))
             prior += weights[:, place] * found.prior
             for sense, shares in zip(found.senses, np.moveaxis(found.shares, 2, 0), strict=True):
                 told[sense] = told.get(sense, 0) + weights[:, place, None] * shares

@@ -9,11 +9,11 @@ from annotated_types import Ge, Gt
 from torch import nn
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning.layers import table
 from gobelin.learning.loop import Plan, best_epoch, learn
 from gobelin.learning.row_bpr import row_bpr
 from gobelin.learning.sampling import Negatives
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._pairwise import OTHERS, triples
 from gobelin.models._preferring import preferring
 from gobelin.parts import Grid

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.errors import UserError
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._linear import score_linear
 from gobelin.models._sparse import strongest_dense, transposed
 from gobelin.parts import Grid

@@ -10,13 +10,13 @@ from scipy.sparse import csr_array, hstack
 from torch import Tensor, nn
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning import losses
 from gobelin.learning.layers import table
 from gobelin.learning.loop import Plan, best_epoch, learn
 from gobelin.learning.propagation import Propagation
 from gobelin.learning.sampling import Negatives
 from gobelin.learning.senses import dense, joined
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._pairwise import OTHERS, Pairs, triples
 from gobelin.models._preferring import preferring
 from gobelin.models._transfer import nothing

@@ -9,7 +9,7 @@ from annotated_types import Ge
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, ItemSquare, Scores
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._linear import score_linear
 from gobelin.models._sparse import column_sums, row_sums, scaled, strongest_dense, strongest_products, transposed
 from gobelin.models._spectrum import right_vectors

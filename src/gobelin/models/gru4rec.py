@@ -9,11 +9,11 @@ from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor, nn
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning.items import From
 from gobelin.learning.layers import dropout, linear
 from gobelin.learning.recurrent import Recurrent
 from gobelin.models import _sequential as sequential
-from gobelin.models._fitted import remade, state_of
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State
 from gobelin.values import Queries, Train

@@ -9,9 +9,9 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning import losses
 from gobelin.learning.loop import Plan, best_epoch
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._graph import Layers, Walks, asked, askers, layered, learn_pairs, starting, weight
 from gobelin.models._pairwise import Pairs
 from gobelin.parts import Grid

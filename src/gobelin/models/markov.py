@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, vstack
 
 from gobelin.arrays import Array, Float32, Float64, Int32, Int64, Scores
 from gobelin.errors import UserError
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._sparse import column_sums, counted, row_sums, scaled, strongest_products, transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State

@@ -10,12 +10,12 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning import losses
 from gobelin.learning.layers import linear
 from gobelin.learning.loop import Plan, best_epoch
 from gobelin.learning.propagation import Propagation
 from gobelin.learning.senses import Sense, dense
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._graph import Walks, asked, layered, learn_pairs, starting, weight
 from gobelin.models._near import nearest
 from gobelin.models._pairwise import Pairs

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning.gates import Gates
 from gobelin.learning.items import From
 from gobelin.learning.layers import Tower, dropout, linear
@@ -18,7 +19,6 @@ from gobelin.learning.loop import Plan, best_epoch
 from gobelin.learning.pooling import Pooling
 from gobelin.learning.recurrent import Recurrent, Windows
 from gobelin.models import _tokens as tokens_
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._sequential import Inputs
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State

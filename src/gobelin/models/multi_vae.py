@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning import losses
 from gobelin.learning.layers import dropout, linear, table
 from gobelin.learning.loop import Plan, best_epoch, learn
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._sequential import restore_network, state_of_network
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float, Float32, Int32, Scores
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._linear import score_linear
 from gobelin.models._sparse import dense_rows, row_sums, strongest_dense, transposed
 from gobelin.parts import Grid

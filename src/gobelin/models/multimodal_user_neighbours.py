@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._sparse import blocks, row_sums, scaled, stacked, strongest, transposed
 from gobelin.models._spectrum import Reduced
 from gobelin.parts import Grid

@@ -7,8 +7,8 @@ import numpy as np
 from annotated_types import Ge, Gt
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.models._factors import cosines
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._sparse import transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State

@@ -9,7 +9,7 @@ from annotated_types import Gt
 
 from gobelin.arrays import Array, Float32, Int32, Scores
 from gobelin.errors import UserError
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._sparse import column_sums
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State

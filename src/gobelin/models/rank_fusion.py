@@ -12,7 +12,7 @@ from gobelin.ensemble.borda import borda
 from gobelin.ensemble.reciprocal_rank import reciprocal_rank
 from gobelin.ensemble.scales import scaled
 from gobelin.ensemble.vote import hard_vote, soft_vote
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._members import Members, MemberSpecs
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._linear import explain_linear, score_linear
 from gobelin.models._sparse import column_sums, dense_rows, row_sums, scaled, strongest_products, transposed
 from gobelin.parts import Grid

@@ -10,7 +10,7 @@ from gobelin.arrays import Array, Float32, Float64, Int32, Int64, Scores
 from gobelin.ensemble.lambda_mart import Cells, LambdaMart, fit
 from gobelin.ensemble.stacking import choice_weights
 from gobelin.ensemble.weighted import weighted
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._holdout import Hold, held_out
 from gobelin.models._members import Members, MemberSpecs
 from gobelin.models._pool import Ground, lessons, proposed

@@ -7,8 +7,8 @@ import numpy as np
 from annotated_types import Ge
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.models._factors import cosines, explain_sum
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._sparse import scaled
 from gobelin.models._spectrum import right_vectors
 from gobelin.parts import Grid

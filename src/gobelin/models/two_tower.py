@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from gobelin.arrays import Array, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning.items import From
 from gobelin.learning.layers import Tower
 from gobelin.learning.loop import Plan, best_epoch
@@ -17,7 +18,6 @@ from gobelin.learning.pooling import Pooling
 from gobelin.learning.sequences import KINDS
 from gobelin.learning.tokens import mean_held
 from gobelin.models import _tokens as tokens_
-from gobelin.models._fitted import remade, state_of
 from gobelin.parts import Grid
 from gobelin.protocols import Epoch, Journal, Monitor, State
 from gobelin.values import Queries, Train

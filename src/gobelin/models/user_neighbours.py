@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Int32, Scores
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._sparse import row_sums, strongest_products, transposed
 from gobelin.parts import Grid
 from gobelin.protocols import Monitor, State

@@ -9,11 +9,11 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Scores
+from gobelin.fitted import remade, state_of
 from gobelin.learning.layers import table
 from gobelin.learning.loop import Plan, best_epoch, learn
 from gobelin.learning.sampling import Negatives
 from gobelin.learning.senses import dense, joined
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._pairwise import OTHERS, compared, triples
 from gobelin.models._preferring import preferring
 from gobelin.parts import Grid

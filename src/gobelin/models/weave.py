@@ -11,9 +11,9 @@ from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Float32, Float64, Int32, Int64, ItemSquare, Scores
 from gobelin.features.filling import Fill
+from gobelin.fitted import remade, state_of
 from gobelin.models._change import changed
 from gobelin.models._exact import Exact, thinned
-from gobelin.models._fitted import remade, state_of
 from gobelin.models._ground import Ground, Scalers, Terms
 from gobelin.models._linear import weights
 from gobelin.models._loom import Loom

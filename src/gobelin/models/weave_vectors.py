@@ -9,7 +9,7 @@ from annotated_types import Ge
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from gobelin.arrays import Array, Float32, Int32, Int64, Scores
-from gobelin.models._fitted import remade, state_of
+from gobelin.fitted import remade, state_of
 from gobelin.models._sketch import leading
 from gobelin.models.weave import Weave
 from gobelin.parts import make

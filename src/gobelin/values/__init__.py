@@ -3,8 +3,10 @@
 from gobelin.values.contributions import Contributions
 from gobelin.values.features import Block, Features, FeatureTable
 from gobelin.values.histories import Histories, Kind, Queries, Weighing, Wish
+from gobelin.values.layout import Layout
 from gobelin.values.ranked import Ranked
 from gobelin.values.readings import UNREADABLE, Reading, surest
+from gobelin.values.target import Target
 from gobelin.values.train import Train
 from gobelin.values.vocabulary import Vocabulary
 
@@ -16,9 +18,11 @@ __all__ = [
     "Features",
     "Histories",
     "Kind",
+    "Layout",
     "Queries",
     "Ranked",
     "Reading",
+    "Target",
     "Train",
     "Vocabulary",
     "Weighing",

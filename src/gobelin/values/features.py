@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from gobelin.arrays import Array, Bool, Float32, Int32, Int64
+from gobelin.values.layout import Layout
 from gobelin.values.vocabulary import Vocabulary
 
 Values = Any  # Float32[Array, "rows dim"] | memmap | csr_array
@@ -36,7 +37,8 @@ class Features:
     """One modality's vectors for a vocabulary of items. Rows where `present` is False must not be read.
 
     name: "image.efficientnet"; modality: the thread it belongs to ("image"), which names its colour in plots.
-    values: (rows, dim) float32 array, memory map, or csr_array.
+    values: (rows, dim) float32 array, memory map, or csr_array. layout: of rows that are content as it is; None where
+    they are vectors.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Features:
     ids: Vocabulary
     values: Values
     present: Bool[Array, " rows"]
+    layout: Layout | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2:
@@ -54,6 +57,8 @@ class Features:
             )
         if self.values.dtype != np.float32:
             raise ValueError(f"{self.name}: values are {self.values.dtype}, float32 is needed")
+        if self.layout is not None and (self.sparse or self.layout.dim != self.dim):
+            raise ValueError(f"{self.name}: {self.layout} are {self.layout.dim} dense numbers, not {self.dim}")
 
     @property
     def dim(self) -> int:

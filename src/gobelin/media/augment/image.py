@@ -88,6 +88,13 @@ def blur(picture: Image.Image, rng: np.random.Generator, *, radius: float = 1.5)
     return picture.filter(ImageFilter.GaussianBlur(drawn)) if drawn > _SHARPEST else picture
 
 
+def noise(picture: Image.Image, rng: np.random.Generator, *, deviation: float = 0.05) -> Image.Image:
+    """Gaussian noise of each colour of each pixel; deviation: of the full scale, drawn evenly from 0 to it."""
+    pixels = np.asarray(picture, dtype=np.float64)
+    drawn = 255 * deviation * rng.random() * rng.standard_normal(pixels.shape)
+    return Image.fromarray(np.clip(np.rint(pixels + drawn), 0, 255).astype(np.uint8))
+
+
 def _moved(
     picture: Image.Image, angle: float = 0.0, factor: float = 1.0, across: float = 0.0, down: float = 0.0
 ) -> Image.Image:
