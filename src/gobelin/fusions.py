@@ -84,7 +84,7 @@ def fusions(
             "add pictures, texts or attributes to items.csv, or a recipe that reads what is there.",
         )  # fmt: skip
     known = _methods()
-    told = _chosen("methods", methods, [*known, WOVEN]) or [WOVEN, *known]
+    told = _chosen("methods", methods, [WOVEN, *known]) or [WOVEN, *known]
     cells = {cell.name: cell for cell in line_up(asked, {name: known.get(name, "woven") for name in told})}
     with store.working(Path(out)) as work:
         result = judged_by_recipe(
