@@ -40,7 +40,10 @@ def fusions_sentence(report: Mapping[str, Any]) -> str:
         f"{told(first.mean[key], unit)}; {sense} alone has {told(best.mean[key], unit)}"
     )
     near = [m for one, m in rows[1:] if one.mean[key].ends[1] >= first.mean[key].ends[0]]
-    return f"{text}. {len(near)} of the others lie within its interval." if near else f"{text}."
+    if not near:
+        return f"{text}."
+    others = "interval of one other meets" if len(near) == 1 else f"intervals of {len(near)} others meet"
+    return f"{text}. The {others} its."
 
 
 def fusions_view(report: Mapping[str, Any]) -> dict[str, Any]:
