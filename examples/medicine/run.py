@@ -10,6 +10,7 @@ the leak that could be found by words, a lower bound. Folds never part a patient
 import argparse
 import csv
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,9 +75,9 @@ def told_from(folder: Path, out: Path, target: str, args: argparse.Namespace) ->
 
 
 def blank(folder: Path, out: Path, telling: str) -> Path:
-    """The same records without those words (and what they stand in) in the notes; pictures stay where they are."""
+    """The same records without those words (and what they stand in) in the notes."""
     out.mkdir(parents=True)
-    (out / "images").symlink_to((folder / "images").resolve())
+    shutil.copytree(folder / "images", out / "images")  # paths may not leave the folder
     word = re.compile(rf"\S*(?:{telling})\S*", re.IGNORECASE)
     with (
         open(folder / "records.csv", encoding="utf-8", newline="") as given,
