@@ -26,9 +26,9 @@ from gobelin.tasks.records import Reading
 from gobelin.tasks.targets import Wanted
 
 TARGETS = {
-    "finding": Wanted("finding", "class", "COVID-19", ("todo", "?")),
-    "survival": Wanted("survival", "class", "Y"),
-    "went_icu": Wanted("went_icu", "class", "Y"),
+    "finding": Wanted("finding", "class", "COVID-19", ("todo", "Unknown")),
+    "survival": Wanted("survival", "class", "Y", ("?",)),
+    "went_icu": Wanted("went_icu", "class", "Y", ("?", "Would have been stated")),
 }
 TELLING = {
     "finding": r"covid|corona|sars|ncov|novel|wuhan|hubei|china|pandemic|pcr|swab|nucleic|pneumocystis|streptococ|"
@@ -50,10 +50,11 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=3)
     args = parser.parse_args()
     for target in args.targets.split(","):
-        told = {"as they are": told_from(args.dataset, args.out / target, target, args)}
-        with tempfile.TemporaryDirectory() as folder:
-            blanked = blank(args.dataset, Path(folder) / args.dataset.name, TELLING[target])
-            told["blanked"] = told_from(blanked, args.out / f"{target}-blanked", target, args)
+        told = {}
+        for name, telling in {"as they are": None, "blanked": TELLING[target]}.items():
+            with tempfile.TemporaryDirectory() as folder:
+                records = copied(args.dataset, Path(folder) / args.dataset.name, telling)
+                told[name] = told_from(records, args.out / f"{target}-{name.replace(' ', '-')}", target, args)
         show(target, told)
         by_group(args.dataset, args.out / f"{target}-blanked")
 
@@ -74,9 +75,8 @@ def told_from(folder: Path, out: Path, target: str, args: argparse.Namespace) ->
     )
 
 
-def blank(folder: Path, out: Path, telling: str) -> Path:
-    """The same records without those words (and what they stand in) in the notes."""
-    out.mkdir(parents=True)
+def copied(folder: Path, out: Path, telling: str | None) -> Path:
+    """The same records, COVID-19 with ARDS as COVID-19; without those words (and what they stand in) in the notes."""
     shutil.copytree(folder / "images", out / "images")  # paths may not leave the folder
     word = re.compile(rf"\S*(?:{telling})\S*", re.IGNORECASE)
     with (
@@ -87,7 +87,9 @@ def blank(folder: Path, out: Path, telling: str) -> Path:
         writer = csv.DictWriter(made, rows.fieldnames or [])
         writer.writeheader()
         for row in rows:
-            writer.writerow({**row, "clinical_notes": word.sub(" ", row["clinical_notes"])})
+            row["finding"] = "COVID-19" if row["finding"].startswith("COVID-19") else row["finding"]
+            row["clinical_notes"] = word.sub(" ", row["clinical_notes"]) if telling else row["clinical_notes"]
+            writer.writerow(row)
     return out
 
 
