@@ -1,7 +1,6 @@
 """The commands. Each help text teaches by an example; each prints a table, or data with --json."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +8,8 @@ import typer
 
 from gobelin.cli import show
 from gobelin.cli.asking import attributes, explain, interests, recommend, search, similar
-from gobelin.cli.options import DatasetArg, Json, RunArg, Sets, Workers, equals
+from gobelin.cli.options import DatasetArg, Json, RunArg, Sets, Workers, equals, names
+from gobelin.cli.options import command as typed
 from gobelin.cli.predicting import cluster, predict
 from gobelin.errors import UserError, nearest
 
@@ -147,7 +147,7 @@ def run(
         done = run_experiment(
             dataset, out, recipe=recipe, settings=settings, split=split, seed=seed, budget=budget,
             baselines=not no_baselines, refit=refit, final=not no_final, workers=workers,
-            progress=tell, command=_command(),
+            progress=tell, command=typed(),
         )  # fmt: skip
     if json:
         show.as_json(done.report)
@@ -202,7 +202,7 @@ def compare(
     with show.progress() as tell:
         result = compare_recipes(
             dataset,
-            _names(recipes),
+            names(recipes),
             out,
             split=split,
             seeds=seeds,
@@ -213,7 +213,7 @@ def compare(
             settings=set_ or [],
             workers=workers,
             progress=tell,
-            command=_command(),
+            command=typed(),
         )
     if json:
         show.as_json(result)
@@ -254,8 +254,8 @@ def fusions(
             dataset,
             out,
             recipe=recipe,
-            senses=_names(senses),
-            methods=_names(methods),
+            senses=names(senses),
+            methods=names(methods),
             trials=trials,
             split=split,
             seeds=seeds,
@@ -263,7 +263,7 @@ def fusions(
             settings=set_ or [],
             workers=workers,
             progress=tell,
-            command=_command(),
+            command=typed(),
         )
     if json:
         show.as_json(result)
@@ -272,10 +272,6 @@ def fusions(
 
     show_fusions(result)
     show.out.print(f"The page: {out / 'fusions.html'}")
-
-
-def _names(joined: str | None) -> list[str]:
-    return [name.strip() for name in (joined or "").split(",") if name.strip()]
 
 
 @app.command()
@@ -385,10 +381,6 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
         show.out.print(__version__)
         raise typer.Exit
-
-
-def _command() -> str:
-    return shlex.join(["gobelin", *sys.argv[1:]])
 
 
 def _fills(told: str | None) -> list[str]:

@@ -1,5 +1,7 @@
 """What several commands take, said once."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,3 +27,13 @@ def equals(text: str, option: str) -> tuple[str, str]:
     if not equals or not name or not value:
         raise UserError(f"{option} {text!r} has no name and value.", "name=value.", f"e.g. {option} colour=red.")
     return name, value
+
+
+def names(joined: str | None) -> tuple[str, ...]:
+    """What was joined by commas; none where the option was not given."""
+    return tuple(one.strip() for one in (joined or "").split(",") if one.strip())
+
+
+def command() -> str:
+    """What was typed, for the report."""
+    return shlex.join(["gobelin", *sys.argv[1:]])

@@ -1,7 +1,5 @@
 """`gobelin predict` and `gobelin cluster`."""
 
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +9,7 @@ import pyarrow.parquet as pq
 import typer
 
 from gobelin.cli import show
-from gobelin.cli.options import Json, Sets, Workers
+from gobelin.cli.options import Json, Sets, Workers, command, names
 from gobelin.errors import UserError
 
 FolderArg = Annotated[
@@ -103,15 +101,15 @@ def predict(
     with show.progress() as tell:
         report = run(
             dataset,
-            Wanted(target, kind, positive, _names(unknown)),  # type: ignore[arg-type]
+            Wanted(target, kind, positive, names(unknown)),  # type: ignore[arg-type]
             out,
-            reading=Reading(id, _names(text), image, _names(features), _names(ignore)),
+            reading=Reading(id, names(text), image, names(features), names(ignore)),
             plan=Plan(group_by, time, split, folds, repeats, seed),
-            lists=Lists(_names(estimators), _names(fusions), recipe, tuple(set_ or ())),
+            lists=Lists(names(estimators), names(fusions), recipe, tuple(set_ or ())),
             effort=Effort(trials, budget),
             workers=workers,
             progress=tell,
-            command=shlex.join(["gobelin", *sys.argv[1:]]),
+            command=command(),
         )
     if json:
         show.as_json(report)
@@ -150,8 +148,8 @@ def cluster(
 
     with show.progress() as tell:
         report = run(
-            dataset, out, reading=Reading(features=_names(features), ignore=_names(ignore)), against=against,
-            methods=_names(methods), ks=_numbers(clusters), fusion=fusion, recipe=recipe, settings=tuple(set_ or ()),
+            dataset, out, reading=Reading(features=names(features), ignore=names(ignore)), against=against,
+            methods=names(methods), ks=_numbers(clusters), fusion=fusion, recipe=recipe, settings=tuple(set_ or ()),
             seed=seed, workers=workers, progress=tell,
         )  # fmt: skip
     if json:
@@ -172,9 +170,9 @@ def cluster(
 
 
 def _numbers(told: str) -> tuple[int, ...]:
-    if not all(one.isdigit() for one in _names(told)) or not _names(told):
+    if not all(one.isdigit() for one in names(told)) or not names(told):
         raise UserError(f"--clusters {told}.", "whole numbers joined by commas.", "e.g. --clusters 5,10,20.")
-    return tuple(int(one) for one in _names(told))
+    return tuple(int(one) for one in names(told))
 
 
 def _new(run: Path, records: Path, out: Path | None, workers: int | None, json: bool) -> None:
@@ -220,7 +218,3 @@ def _figure(figure: Mapping[str, float] | None) -> str:
 
 def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _names(told: str | None) -> tuple[str, ...]:
-    return tuple(one.strip() for one in (told or "").split(",") if one.strip())
