@@ -17,3 +17,10 @@ def state_of(model: object, **learned: Any) -> State:
 def remade(cls: type[Made], state: Mapping[str, Any]) -> Made:
     """The part with the settings of a state, nothing learned yet."""
     return cls(**{name: state[name] for name in inspect.signature(cls).parameters})
+
+
+def ready(learned: Made | None) -> Made:
+    """What a fit learned."""
+    if learned is None:
+        raise RuntimeError("fit comes before predict")
+    return learned

@@ -10,7 +10,8 @@ from sklearn.linear_model import Ridge as Solver
 from gobelin.arrays import Array, Float32
 from gobelin.estimators._linear import Linear
 from gobelin.estimators._scaling import Scaling
-from gobelin.parts import Grid, settings_of
+from gobelin.fitted import ready, remade, state_of
+from gobelin.parts import Grid
 from gobelin.protocols import State
 from gobelin.values import Target
 
@@ -38,15 +39,13 @@ class Ridge:
         return self
 
     def predict(self, values: Float32[Array, "rows dim"]) -> Float32[Array, "rows outputs"]:
-        if self._fitted is None:
-            raise RuntimeError("fit comes before predict")
-        return self._fitted.predict(values)
+        return ready(self._fitted).predict(values)
 
     def state(self) -> State:
-        return {"settings": settings_of(self)} | ({} if self._fitted is None else {"fitted": self._fitted.state()})
+        return state_of(self, fitted=None if self._fitted is None else self._fitted.state())
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        part = cls(**state["settings"])
-        part._fitted = Linear.from_state(state["fitted"]) if "fitted" in state else None
+        part = remade(cls, state)
+        part._fitted = Linear.from_state(state["fitted"]) if state["fitted"] else None
         return part
