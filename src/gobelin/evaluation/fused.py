@@ -22,28 +22,35 @@ LEVELS = {
     "decision": "decision level",
 }
 
+_NOTHING = "Nothing was fused, so there is nothing to compare."
+
 
 def fusions_sentence(report: Mapping[str, Any]) -> str:
     """Which method comes first where all senses are fused, and what the best sense alone has."""
     found, key = _found(report), _key(report)
     unit = metric_of(key)[0].unit
-    whole = max((senses for senses, _ in found), key=len, default=())
-    rows = [(one, method) for (senses, method), one in found.items() if senses == whole and key in one.mean]
+    rows = _of_all(report)
     alone = [(one, senses[0]) for (senses, _), one in found.items() if len(senses) == 1 and key in one.mean]
     if not rows or not alone:
-        return "Nothing was fused, so there is nothing to compare."
-    rows.sort(key=lambda row: -row[0].mean[key].value)
+        return _NOTHING
     best, sense = max(alone, key=lambda row: row[0].mean[key].value)
-    first, method = rows[0]
+    first = rows[0][0].mean[key]
     text = (
-        f"Of {len(rows)} ways to fuse {words.joined(whole)}, {method} comes first with {metric_label(key)} "
-        f"{told(first.mean[key], unit)}; {sense} alone has {told(best.mean[key], unit)}"
+        f"{_finding(report)} with {metric_label(key)} {told(first, unit)}; "
+        f"{sense} alone has {told(best.mean[key], unit)}"
     )
-    near = [m for one, m in rows[1:] if one.mean[key].ends[1] >= first.mean[key].ends[0]]
+    near = [method for one, method in rows[1:] if one.mean[key].ends[1] >= first.ends[0]]
     if not near:
         return f"{text}."
     others = "interval of one other meets" if len(near) == 1 else f"intervals of {len(near)} others meet"
     return f"{text}. The {others} its."
+
+
+def _finding(report: Mapping[str, Any]) -> str:
+    rows = _of_all(report)
+    if not rows:
+        return _NOTHING
+    return f"Of {len(rows)} ways to fuse {words.joined(_all_senses(report))}, {rows[0][1]} comes first"
 
 
 def fusions_view(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +64,17 @@ def _found(report: Mapping[str, Any]) -> dict[tuple[tuple[str, ...], str], seeds
     return {
         (tuple(cell["senses"]), str(cell["method"])): by_name[name] for name, cell in cells.items() if name in by_name
     }
+
+
+def _all_senses(report: Mapping[str, Any]) -> tuple[str, ...]:
+    return max((senses for senses, _ in _found(report)), key=len, default=())
+
+
+def _of_all(report: Mapping[str, Any]) -> list[tuple[seeds.Recipe, str]]:
+    """The methods that fuse all senses, best first."""
+    whole, key = _all_senses(report), _key(report)
+    rows = [(one, method) for (senses, method), one in _found(report).items() if senses == whole and key in one.mean]
+    return sorted(rows, key=lambda row: -row[0].mean[key].value)
 
 
 def _key(report: Mapping[str, Any]) -> str:
@@ -97,7 +115,7 @@ def _grid(report: Mapping[str, Any]) -> dict[str, Any]:
 def _whole(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """The most senses: every method beside each sense alone."""
     found, key = _found(report), _key(report)
-    whole = max((senses for senses, _ in found), key=len, default=())
+    whole = _all_senses(report)
     rows: list[tuple[seeds.Recipe, str]] = [
         (one, method if senses == whole else " + ".join(senses) or "the log alone")
         for (senses, method), one in found.items()
@@ -106,7 +124,7 @@ def _whole(report: Mapping[str, Any]) -> dict[str, Any] | None:
     if not rows:
         return None
     rows.sort(key=lambda row: -row[0].mean[key].value)
-    title = fusions_sentence(report).split(" with ")[0]
+    title = _finding(report)
     return views.figure(_draw(rows, key, title), title)
 
 
