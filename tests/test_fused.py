@@ -113,6 +113,8 @@ def test_a_trained_fusion_is_read_back_too() -> None:
     [
         ({"fusion": {"part": "gatd"}}, RecipeError, "gated"),
         ({"fusion": {"dim": 3}}, RecipeError, "names no part"),
+        ({"fusion": {"part": "pca", "senses": ["text"]}}, RecipeError, "`reads`, which says what is fused"),
+        ({"model": {"part": "weave", "senses": ["text"]}}, RecipeError, "`reads`, which says what is fused"),
         ({"fusion": {"part": "pca", "dims": 3}}, RecipeError, "Did you mean 'dim'"),
         ({"model": {"part": "weave", "head": "large"}}, RecipeError, "head"),
     ],

@@ -302,7 +302,7 @@ class Explains(Protocol):
 class Combines(Protocol):
     """Is made of other models: a setting names them, and their own settings are searched before its own."""
 
-    members: Any  # Mapping[str, Mapping[str, Any]]: name -> {"part": NAME, every other key a setting of that part}
+    members: Any  # name -> {"part": NAME, "senses": those it hears, if not all, every other key a setting of that part}
 
 
 @runtime_checkable

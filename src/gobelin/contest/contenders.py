@@ -15,6 +15,7 @@ from gobelin.contest.bench import Among, Bench, Exam
 from gobelin.contest.methods import Tried
 from gobelin.contest.optuna_search import Judge, Tell
 from gobelin.errors import UserError
+from gobelin.models._members import NO_SETTING, split
 from gobelin.protocols import Combines, Epoch, Journal, Learns, Recommender
 from gobelin.recipe import TuneSpec
 from gobelin.values import Train
@@ -69,7 +70,7 @@ def reads_senses(part: str, settings: Mapping[str, Any]) -> bool:
     if any(knob.sense for knob in parts.knobs(cls, ["any"])):
         return True
     made = parts.make(cls, settings, where=f"models.{part}")
-    return isinstance(made, Combines) and any(reads_senses(*member(spec)) for spec in made.members.values())
+    return isinstance(made, Combines) and any(reads_senses(*split(spec)) for spec in made.members.values())
 
 
 def make(contender: Contender, settings: Mapping[str, Any]) -> Recommender:
@@ -250,7 +251,7 @@ def _members_searched(
     left_out: dict[str, str] = {}
     found = {name: dict(spec) for name, spec in made.members.items()}
     alone = {
-        name: Contender(f"{contender.name}: {name}", contender.role, *member(spec), _heard(spec, contender.senses))
+        name: Contender(f"{contender.name}: {name}", contender.role, *split(spec), _heard(spec, contender.senses))
         for name, spec in found.items()
     }
     left = sorted(alone, key=lambda name: len(parts.knobs(type(make(alone[name], {})), contender.senses)))
@@ -270,7 +271,7 @@ def _members_searched(
         spent += outcome.trials
         tried += [replace(trial, of=f"{name}: {trial.of}" if trial.of else name) for trial in outcome.tried]
         left_out |= {f"{name}: {its}": why for its, why in outcome.left_out.items()}
-        found[name] = {**{key: value for key, value in found[name].items() if key in MEMBER}, **outcome.settings}
+        found[name] = {**{key: value for key, value in found[name].items() if key in NO_SETTING}, **outcome.settings}
     searched = replace(contender, settings={**contender.settings, "members": found})
     return _Members(searched, spent, tuple(tried), left_out)
 
@@ -278,15 +279,6 @@ def _members_searched(
 def members_left_out(found: Found) -> dict[str, str]:
     """By "ensemble: member" why the data cannot feed it."""
     return {f"{found.contender.name}: {name}": why for name, why in found.left_out.items()}
-
-
-def member(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(part, settings) of a member of one that combines."""
-    return str(spec["part"]), {key: value for key, value in spec.items() if key not in MEMBER}
-
-
-MEMBER = ("part", "senses")
-"""What is said of a member that is no setting of its part."""
 
 
 def _heard(spec: Mapping[str, Any], senses: tuple[str, ...]) -> tuple[str, ...]:

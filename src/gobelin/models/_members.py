@@ -36,9 +36,13 @@ senses = ["image"]: the senses that the member hears, of those that the ensemble
 """
 
 
+NO_SETTING = ("part", "senses")
+"""What is said of a member that is no setting of its part."""
+
+
 def split(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(part, settings) of a member."""
-    return str(spec["part"]), {key: value for key, value in spec.items() if key not in ("part", "senses")}
+    return str(spec["part"]), {key: value for key, value in spec.items() if key not in NO_SETTING}
 
 
 def heard(spec: Mapping[str, Any], train: Train) -> Train:

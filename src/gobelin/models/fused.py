@@ -26,13 +26,21 @@ def _fusion_checked(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Raises RecipeError where it names no fusion, or a setting that the fusion does not take."""
     if not isinstance(spec.get("part"), str):
         raise RecipeError("`fusion` names no part.", 'part = "NAME".', "see `gobelin parts fusion`.")
+    _hears_all("fusion", spec)
     part, settings = split(spec)
     parts.checked(parts.find("fusion", part).load(), settings, f"fusion.{part}")
     return dict(spec)
 
 
 def _model_checked(spec: Mapping[str, Any]) -> dict[str, Any]:
+    _hears_all("model", spec)
     return checked({"model": spec})["model"]
+
+
+def _hears_all(which: str, spec: Mapping[str, Any]) -> None:
+    """A member of an ensemble may hear some senses alone; here `reads` says what is fused."""
+    if "senses" in spec:
+        raise RecipeError(f"`{which}` names senses.", "`reads`, which says what is fused.", "e.g. reads.image = false.")
 
 
 @dataclass(frozen=True)
